@@ -1,0 +1,211 @@
+"""Which adapters this utility uses: the one place that names them.
+
+A process acts for one utility, told by its environment; tests and simulations act for others with
+`acting_for`. Nothing is opened before it is asked for.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import cache, cached_property
+from pathlib import Path
+
+from .customer.entry import Desk
+from .customer.inquiry import Held
+from .customer.routing import Street
+from .enterprise import Enterprise, Holding, Utility, load_enterprise, queue_purposes
+from .firm.booking import Books
+from .network.replication import Peers, Queue, deliver
+from .records.numbers import Number, OrderID
+from .records.record import Item
+from .records.times import Clock, format_time, system_clock
+from .settings import Settings, read_settings
+from .street.exchange import Bar, SimulatedExchange
+from .street.execution import Floor
+from .tables.store import Page, Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Here:
+    """A utility at work: who it is, what it opens tables and queues with, and its clock."""
+
+    settings: Settings
+    enterprise: Enterprise
+    open_table: Callable[[str, str], Store]
+    open_queue: Callable[[str, str], Queue]
+    clock: Clock = system_clock
+    threads: ThreadPoolExecutor | None = None
+    suspected: dict[str, datetime] = field(default_factory=dict)
+
+    @cached_property
+    def utility(self) -> Utility:
+        return self.enterprise.utility(self.settings.utility)
+
+    def table(self, holding: Holding, of: str | None = None) -> Store:
+        """This utility's table of what it holds, or another's."""
+        owner = self.enterprise.utility(of) if of else self.utility
+        return self.open_table(self.enterprise.table(owner.name, holding), owner.region)
+
+    def own(self) -> Store:
+        """The table that only this utility writes."""
+        return self.table(self.utility.own)
+
+    def queue(self, purpose: str) -> Queue:
+        """One of this utility's own queues: `checks`, `aside`, or `parked-PEER`."""
+        return self.open_queue(
+            f"{self.enterprise.name}-{self.utility.name}-{purpose}", self.utility.region
+        )
+
+    def queue_purposes(self) -> tuple[str, ...]:
+        """What this utility has queues for that are worked off (`aside` is for people to read)."""
+        return queue_purposes(self.enterprise, self.utility)
+
+    def peer_table(self, name: str) -> Store:
+        """A table by its full name, wherever it is."""
+        owner = self.enterprise.owner(name)
+        return self.open_table(name, owner.region)
+
+    def peers(self, holding: Holding) -> Peers:
+        """Who holds copies of what this utility writes there."""
+        names = self.enterprise.holders(self.utility, holding)
+        return Peers(
+            tables={name: self.table(holding, of=name) for name in names},
+            queues=lambda name: self.queue(f"parked-{name}"),
+            at_once=self._at_once,
+            suspected=self.suspected,
+        )
+
+    def schedule(self, order_id: OrderID, due: datetime) -> None:
+        """Have an order checked at a time: a message to this utility's own delay queue."""
+        body = json.dumps({"order_id": order_id, "due": format_time(due)})
+        self.queue("checks").send(body, due - self.clock())
+
+    # What a customer utility works with
+
+    def desk(self) -> Desk:
+        return Desk(
+            utility=self.utility,
+            enterprise_version=self.enterprise.version,
+            secret=self.settings.secret,
+        )
+
+    def held(self) -> Held:
+        return Held(
+            customer=self.table(Holding.CUSTOMER),
+            street=self.table(Holding.STREET),
+            both=self._both,
+        )
+
+    def street(self) -> Street:
+        return Street(
+            sequence=self._sequence,
+            inbox=lambda name: self.table(Holding.INBOX, of=name),
+            deliver=self._deliver,
+            schedule=self.schedule,
+            market=self.table(Holding.MARKET),
+            check_after=self.settings.check_after,
+            patience=self.settings.patience,
+        )
+
+    # What a street utility works with
+
+    def floor(self) -> Floor:
+        return Floor(
+            name=self.utility.name,
+            records=self.own(),
+            inbox=self.table(Holding.INBOX),
+            exchange=self.exchange,
+            schedule=self.schedule,
+        )
+
+    @cached_property
+    def exchange(self) -> SimulatedExchange:
+        bars = read_bars(self.settings.replay) if self.settings.replay else {}
+        return SimulatedExchange(bars=bars, epoch=self.settings.epoch, tick=self.settings.tick)
+
+    # What the firm works with
+
+    def books(self) -> Books:
+        return Books(name=self.utility.name, records=self.own())
+
+    def _sequence(self, number: Number) -> tuple[str, ...]:
+        return self.enterprise.sequence(number.account_key, number.day, number.tag)
+
+    def _deliver(self, name: str, item: Item) -> None:
+        deliver(item, self.table(Holding.INBOX, of=name), self.queue(f"parked-{name}"))
+
+    def _at_once(self, act: Callable[[str], None], names: Iterable[str]) -> Iterable[None]:
+        return map(act, names) if self.threads is None else self.threads.map(act, names)
+
+    def _both(self, first: Callable[[], Page], second: Callable[[], Page]) -> tuple[Page, Page]:
+        if self.threads is None:
+            return first(), second()
+        ahead = self.threads.submit(first)
+        behind = second()
+        return ahead.result(), behind
+
+
+def read_bars(path: Path) -> dict[str, tuple[Bar, ...]]:
+    """Prices for the exchange: {symbol: [[date, open, high, low, close, volume], ...]}, as strings."""
+    return {
+        symbol: tuple(
+            Bar(
+                date=date,
+                open_px=Decimal(open_px),
+                high_px=Decimal(high_px),
+                low_px=Decimal(low_px),
+                close_px=Decimal(close_px),
+                volume=int(volume),
+            )
+            for date, open_px, high_px, low_px, close_px, volume in bars
+        )
+        for symbol, bars in json.loads(path.read_text()).items()
+    }
+
+
+_acting: ContextVar[Here | None] = ContextVar("_acting", default=None)
+
+
+def here() -> Here:
+    """The utility that this call acts for."""
+    return _acting.get() or _from_environment()
+
+
+@contextmanager
+def acting_for(utility: Here) -> Iterator[None]:
+    """Act for another utility than the environment's."""
+    token = _acting.set(utility)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
+@cache
+def _from_environment() -> Here:
+    from .network.queues import SqsQueue
+    from .tables.dynamodb import DynamoDBStore
+
+    settings = read_settings(os.environ)
+
+    @cache
+    def open_table(name: str, region: str) -> Store:
+        return DynamoDBStore(name, region, settings.endpoint)
+
+    @cache
+    def open_queue(name: str, region: str) -> Queue:
+        return SqsQueue(name, region, settings.endpoint)
+
+    return Here(
+        settings=settings,
+        enterprise=load_enterprise(settings.enterprise_file),
+        open_table=open_table,
+        open_queue=open_queue,
+        threads=ThreadPoolExecutor(max_workers=16),
+    )

@@ -1,0 +1,185 @@
+"""Inquiries: answered from this utility's own records and replicas, whatever has arrived (T3, T14)."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from ..records.fix import SessionRejectReason
+from ..records.ledger import AssetKind
+from ..records.market import MarketData, prices_of
+from ..records.numbers import Number, OrderID, account_key, parse_number
+from ..records.orders import OrderRecord
+from ..records.record import Item, read_record
+from ..records.times import format_time
+from ..refusals import Malformed, UnknownOrder, UnknownSymbol
+from ..state.holdings import Holdings, fold_holdings
+from ..state.orders import OrderState, fold_order
+from ..tables.reading import read_all, read_ledger
+from ..tables.store import Page, Store, span
+from .customers import Customer
+
+# Runs two reads at once; the results come in order.
+Both = Callable[[Callable[[], Page], Callable[[], Page]], tuple[Page, Page]]
+
+PAGE_MAX = 100
+# What one list may read of each table before it settles for whole days: about 1 MB.
+_LIST_RECORDS_MAX = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """The tables that hold orders at a customer utility, and how to read both at once."""
+
+    customer: Store
+    street: Store
+    both: Both
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderPage:
+    """Some of an account's orders, newest first, and where the next page begins."""
+
+    orders: Sequence[OrderState]
+    cursor: str | None
+
+
+def inquire_order(
+    order_id: str, by: Customer, secret: bytes, *, code: str, held: Held, now: datetime
+) -> OrderState:
+    """The state of an order: one query to each table that holds its records.
+
+    A number given out elsewhere whose records have not arrived is answered as an estimate that
+    waits for them; one of this utility's own that was never given out is an UnknownOrder.
+    """
+    number, _ = by.number(order_id, secret)
+    records = _records_of(number, held)
+    if not records and number.code == code:
+        raise UnknownOrder(order_id)
+    return fold_order(number, records, now)
+
+
+def list_records(
+    order_id: str, by: Customer, secret: bytes, *, code: str, held: Held
+) -> Sequence[OrderRecord]:
+    """Everything that has arrived of an order, in the order of its happening."""
+    number, _ = by.number(order_id, secret)
+    records = _records_of(number, held)
+    if not records and number.code == code:
+        raise UnknownOrder(order_id)
+    return sorted(records, key=lambda record: (record.transact_time, record.origin, record.sort_key))
+
+
+def list_orders(
+    account: str,
+    by: Customer,
+    secret: bytes,
+    *,
+    held: Held,
+    now: datetime,
+    limit: int = PAGE_MAX,
+    cursor: str | None = None,
+) -> OrderPage:
+    """An account's orders, newest first.
+
+    Keys sort by day and then by tag, which says nothing of time; so whole days are read, newest
+    first, and sorted within the day. The cost grows with the orders of a day, not with history.
+    """
+    by.expect_account(account)
+    pk = account_key(account, secret)
+    before = _read_cursor(cursor)
+    items = _whole_days(held.customer, pk, last=f"{before[0]}~" if before else "~")
+    days = sorted({item["sk"].split("#")[0] for item in items})
+    if not days:
+        return OrderPage(orders=(), cursor=None)
+    street = read_all(pk, f"{days[0]}#", f"{days[-1]}~", held.street)
+    orders = _folded([*items, *street], now)
+    listed = [order for order in orders if before is None or _position(order) < before]
+    page = listed[:limit]
+    older = len(listed) > limit or held.customer.query(pk, "", days[0], limit=1).items
+    return OrderPage(orders=page, cursor=_write_cursor(_position(page[-1])) if page and older else None)
+
+
+def inquire_holdings(
+    account: str, kind: AssetKind, by: Customer, secret: bytes, *, books: Store
+) -> Holdings:
+    """What an account has: one query, newest first, unless a day is longer than a page."""
+    by.expect_account(account)
+    return fold_holdings(read_ledger(account_key(account, secret), kind, books))
+
+
+def inquire_market_data(symbol: str, *, market: Store) -> MarketData:
+    """The last price of a symbol that has arrived; UnknownSymbol if none has."""
+    page = market.query(prices_of(symbol), *span(""), backward=True, limit=1)
+    if not page.items:
+        raise UnknownSymbol(symbol)
+    return MarketData.from_item(page.items[0])
+
+
+def _records_of(number: Number, held: Held) -> Sequence[OrderRecord]:
+    first, last = span(number.prefix)
+    pages = held.both(
+        lambda: held.customer.query(number.account_key, first, last),
+        lambda: held.street.query(number.account_key, first, last),
+    )
+    items = [item for page in pages for item in page.items]
+    return [record for record in map(read_record, items) if isinstance(record, OrderRecord)]
+
+
+def _whole_days(store: Store, pk: str, last: str) -> Sequence[Item]:
+    """The newest items up to `last`, cut where a day begins unless one day is all there is."""
+    page = store.query(pk, "", last, backward=True, limit=_LIST_RECORDS_MAX)
+    items = list(page.items)
+    while page.more:
+        oldest = items[-1]["sk"].split("#")[0]
+        whole = [item for item in items if not item["sk"].startswith(oldest)]
+        if whole:
+            return whole
+        page = store.query(pk, "", last, backward=True, limit=_LIST_RECORDS_MAX, beyond=items[-1]["sk"])
+        items.extend(page.items)
+    return items
+
+
+def _folded(items: Iterable[Item], now: datetime) -> Sequence[OrderState]:
+    """Each order among the items, newest first; entered twice, it is listed once."""
+
+    def place(record: OrderRecord) -> tuple[str, str]:
+        return record.number.day, record.number.tag
+
+    records = [record for record in map(read_record, items) if isinstance(record, OrderRecord)]
+    states: list[OrderState] = []
+    for _, group in groupby(sorted(records, key=place), key=place):
+        of_order = sorted(group, key=lambda record: (record.transact_time, record.origin))
+        state = fold_order(of_order[0].number, of_order, now)
+        states.append(state)
+        other = {r.order_id for r in of_order if r.terms not in (None, state.terms)}
+        states.extend(fold_order(parse_number(order_id), of_order, now) for order_id in sorted(other))
+    return sorted(states, key=_position, reverse=True)
+
+
+_Position = tuple[str, str, OrderID]
+
+
+def _position(order: OrderState) -> _Position:
+    assert order.first_seen is not None, "an order is listed for its records"
+    day = parse_number(order.order_id).day
+    return day, format_time(order.first_seen), order.order_id
+
+
+def _write_cursor(position: _Position) -> str:
+    return urlsafe_b64encode("\x1f".join(position).encode()).decode()
+
+
+def _read_cursor(cursor: str | None) -> _Position | None:
+    if cursor is None:
+        return None
+    try:
+        day, time, order_id = urlsafe_b64decode(cursor.encode()).decode().split("\x1f")
+        return day, time, OrderID(order_id)
+    except ValueError:
+        raise Malformed(
+            "expected a cursor that an earlier page gave out",
+            field="cursor",
+            reason=SessionRejectReason.VALUE_IS_INCORRECT,
+        ) from None

@@ -1,0 +1,115 @@
+"""An order's way to the street: tried at one street utility after another, executed at one (T17).
+
+Its street utilities form one fixed sequence. In each one's inbox a single key is won either by that
+utility's claim, and then it executes the order, or by a taking back, and then it never will:
+
+    c1                  s1's inbox              s1                      s2's inbox
+    │── order ─────────▶│                       (killed)
+    │   ... silent ...  │
+    │── take back ─────▶│ won: c1
+    │── order ─────────────────────────────────────────────────────────▶│
+                        │◀───────── claim ──────│ (returns)
+                        │  lost: taken back     │ does nothing
+
+The next in the sequence is tried only when a taking back is found at the one before; so a claim, a
+taking back and another entry of the same ClOrdID may race as they like. Signs of life only decide
+how soon to try. The last of the sequence keeps the order: there is nobody left to try.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..records.market import SignOfLife, life_of
+from ..records.numbers import Number, OrderID, parse_number
+from ..records.orders import CancelRequested, Claim, ExecutionReport, Found, Placed, Routed, following
+from ..records.record import Item, read_record
+from ..records.times import stamp
+from ..tables.store import Store, span
+
+
+@dataclass(frozen=True, kw_only=True)
+class Street:
+    """What a customer utility can do about the street side.
+
+    `deliver` puts a message into a utility's inbox, now or when it can be reached again;
+    `schedule` has `check_order` called for an order at a time.
+    """
+
+    sequence: Callable[[Number], tuple[str, ...]]
+    inbox: Callable[[str], Store]
+    deliver: Callable[[str, Item], None]
+    schedule: Callable[[OrderID, datetime], None]
+    market: Store
+    check_after: timedelta
+    patience: timedelta
+
+
+def route_order(order: Placed, street: Street, *, records: Store, now: datetime) -> None:
+    """Bring an order to the first street utility of its sequence that has not let go of it.
+
+    Does the same again whenever it is repeated, so it is also what a check does.
+    """
+    *before, last = street.sequence(order.number)
+    for place, name in enumerate(before, start=1):
+        waited = now - order.transact_time
+        if waited < street.patience * place and not _is_silent(name, street.market, now):
+            street.deliver(name, order.to_item())
+            street.schedule(order.order_id, now + max(street.check_after, waited))
+            return
+        if _take_back(order, name, street.inbox(name), records, now) is Found.CLAIMED:
+            return
+    street.deliver(last, order.to_item())
+
+
+def check_order(
+    order_id: OrderID, origin: str, street: Street, *, records: Store, replica: Store, now: datetime
+) -> None:
+    """See to an order that may not have been answered: take it back and try the next.
+
+    `records` are this utility's own, `replica` the street side's.
+    """
+    order = _find(order_id, origin, records)
+    if order is not None and not _is_answered(order, replica):
+        route_order(order, street, records=records, now=now)
+
+
+def route_cancel(cancel: CancelRequested, street: Street) -> None:
+    """Tell every street utility of the sequence: the one that has the order acts, the others keep it."""
+    for name in street.sequence(cancel.number):
+        street.deliver(name, cancel.to_item())
+
+
+def _find(order_id: OrderID, origin: str, records: Store) -> Placed | None:
+    number = parse_number(order_id)
+    item = records.get(number.account_key, f"{number.prefix}{origin}#placed")
+    return None if item is None else Placed.from_item(item)
+
+
+def _is_answered(order: Placed, replica: Store) -> bool:
+    page = replica.query(order.partition_key, *span(order.number.prefix))
+    reports = [record for record in map(read_record, page.items) if isinstance(record, ExecutionReport)]
+    return any(report.terms == order.terms for report in reports)
+
+
+def _is_silent(name: str, market: Store, now: datetime) -> bool:
+    page = market.query(life_of(name), *span(""), backward=True, limit=1)
+    return not page.items or SignOfLife.from_item(page.items[0]).until < now
+
+
+def _take_back(order: Placed, name: str, inbox: Store, records: Store, now: datetime) -> Found:
+    """Take an order back from a street utility, or find that it has been claimed; say so in a record."""
+    claim = Claim.on(order, Found.TAKEN_BACK, origin=order.origin, transact_time=stamp(now))
+    taken = inbox.insert(claim.to_item())
+    found = Found.TAKEN_BACK if taken is None else Claim.from_item(taken).found
+    seen: Sequence[datetime] = () if taken is None else [Claim.from_item(taken).transact_time]
+    routed = following(
+        order,
+        Routed,
+        origin=order.origin,
+        transact_time=stamp(now, *seen),
+        street=name,
+        found=found,
+    )
+    records.insert(routed.to_item())
+    return found

@@ -1,0 +1,1 @@
+"""The edge: routes and event functions. Only here is Chalice known."""

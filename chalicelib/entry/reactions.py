@@ -1,0 +1,63 @@
+"""Which use case a record calls for, by the side it arrives at.
+
+This table is how a record of one side reaches another: the sides themselves do not know each other.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..bootstrap import Here
+from ..customer.routing import route_cancel, route_order
+from ..enterprise import Side
+from ..firm.booking import book_execution
+from ..records.fix import ExecType
+from ..records.orders import CancelRequested, Claim, ExecutionReport, Placed
+from ..records.record import Item, Record, read_record
+from ..street.execution import acknowledge, claim_order, work_order
+
+Reaction = Callable[[Any, Here], object]
+
+
+def _route_order(order: Placed, here: Here) -> None:
+    route_order(order, here.street(), records=here.own(), now=here.clock())
+
+
+def _route_cancel(cancel: CancelRequested, here: Here) -> None:
+    route_cancel(cancel, here.street())
+
+
+def _claim(order: Placed, here: Here) -> None:
+    claim_order(order, here.floor(), now=here.clock())
+
+
+def _acknowledge(claim: Claim, here: Here) -> None:
+    acknowledge(claim, here.floor(), now=here.clock())
+
+
+def _work(record: CancelRequested | ExecutionReport, here: Here) -> None:
+    if isinstance(record, CancelRequested) or record.exec_type is ExecType.NEW:
+        work_order(record.order_id, here.floor(), now=here.clock())
+
+
+def _book(report: ExecutionReport, here: Here) -> None:
+    if report.exec_type is ExecType.TRADE:
+        book_execution(report, here.books(), now=here.clock())
+
+
+REACTIONS: Mapping[tuple[Side, type[Record]], Reaction] = {
+    (Side.CUSTOMER, Placed): _route_order,
+    (Side.CUSTOMER, CancelRequested): _route_cancel,
+    (Side.STREET, Placed): _claim,
+    (Side.STREET, Claim): _acknowledge,
+    (Side.STREET, CancelRequested): _work,
+    (Side.STREET, ExecutionReport): _work,
+    (Side.FIRM, ExecutionReport): _book,
+}
+
+
+def react(item: Item, here: Here) -> None:
+    """Do what a record that has arrived calls for; the same again whenever it is repeated."""
+    record = read_record(item)
+    reaction = REACTIONS.get((here.utility.side, type(record)))
+    if reaction is not None:
+        reaction(record, here)

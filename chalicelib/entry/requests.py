@@ -1,0 +1,176 @@
+"""What comes in, checked and turned into what the use cases take."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeVar
+
+from chalice.app import Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
+
+from ..customer.customers import Customer
+from ..customer.entry import NewCancel, NewOrder
+from ..records.fix import BuySell, OrdType, SessionRejectReason
+from ..records.orders import Terms
+from ..records.times import parse_time
+from ..refusals import Malformed
+
+BODY_BYTES_MAX = 4096
+
+_PLAIN = re.compile(r"-?\d{1,15}(\.\d{1,10})?")
+
+
+def _time(value: object) -> datetime:
+    if not isinstance(value, str):
+        raise ValueError("expected a UTCTimestamp as a string, such as 20261122-09:30:00.000")
+    return parse_time(value)
+
+
+def _decimal(value: object) -> Decimal:
+    # A JSON number has been, or will be, somebody's binary float.
+    if not isinstance(value, str):
+        raise ValueError('expected a decimal number as a string, such as "100.25"')
+    if not _PLAIN.fullmatch(value):
+        raise ValueError(f"expected plain digits such as 100.25, found {value[:32]!r}")
+    return Decimal(value)
+
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7d]{1,36}$")]
+Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9./]{1,16}$")]
+Time = Annotated[datetime, BeforeValidator(_time)]
+Number = Annotated[Decimal, BeforeValidator(_decimal)]
+
+
+_M = TypeVar("_M", bound="_Message")
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class NewOrderSingle(_Message):
+    """FIX NewOrderSingle (35=D): what may be asked for."""
+
+    Account: Identifier
+    ClOrdID: Identifier
+    Symbol: Symbol
+    Side: Literal["1", "2"]
+    OrdType: Literal["1", "2"]
+    OrderQty: Number
+    Price: Number | None = None
+    TimeInForce: Literal["0"] = "0"
+    TransactTime: Time
+
+
+class OrderCancelRequest(_Message):
+    """FIX OrderCancelRequest (35=F); the order is named by the route."""
+
+    ClOrdID: Identifier
+    TransactTime: Time
+
+
+# What pydantic finds, in FIX's words. All else is data of the wrong format.
+_REASONS: Mapping[str, SessionRejectReason] = {
+    "missing": SessionRejectReason.REQUIRED_TAG_MISSING,
+    "extra_forbidden": SessionRejectReason.TAG_NOT_DEFINED_FOR_THIS_MESSAGE_TYPE,
+    "literal_error": SessionRejectReason.VALUE_IS_INCORRECT,
+    "string_pattern_mismatch": SessionRejectReason.VALUE_IS_INCORRECT,
+}
+
+
+def parse_new_order(request: Request) -> NewOrder:
+    """A NewOrderSingle out of a request's body; Malformed names the field and FIX's reason."""
+    asked = _parse(NewOrderSingle, request)
+    terms = Terms(
+        account=asked.Account,
+        cl_ord_id=asked.ClOrdID,
+        symbol=asked.Symbol,
+        side=BuySell(asked.Side),
+        ord_type=OrdType(asked.OrdType),
+        order_qty=asked.OrderQty,
+        price=asked.Price,
+    )
+    return NewOrder(terms=terms, transact_time=asked.TransactTime)
+
+
+def parse_cancel(request: Request) -> NewCancel:
+    """An OrderCancelRequest out of a request's body."""
+    asked = _parse(OrderCancelRequest, request)
+    return NewCancel(cl_ord_id=asked.ClOrdID, transact_time=asked.TransactTime)
+
+
+def customer_of(request: Request) -> Customer:
+    """Who is asking: what the authorizer found in the token."""
+    context = request.context["authorizer"]
+    return Customer(subject=context["principalId"], accounts=frozenset(json.loads(context["accounts"])))
+
+
+def account_of(request: Request, customer: Customer) -> str:
+    """The account a query is about: named, or the only one."""
+    named = query(request).get("Account")
+    if named is not None:
+        return named
+    if len(customer.accounts) == 1:
+        return next(iter(customer.accounts))
+    raise Malformed(
+        "expected ?Account=, for your token has several",
+        field="Account",
+        reason=SessionRejectReason.REQUIRED_TAG_MISSING,
+    )
+
+
+def query(request: Request) -> Mapping[str, str]:
+    """The query string's parameters."""
+    return request.query_params or {}
+
+
+def limit_of(request: Request, most: int) -> int:
+    """How many a page shall have, from 1 to the most there can be."""
+    text = query(request).get("limit", str(most))
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise Malformed(
+            f"expected a number from 1 to {most}, found {text[:16]!r}",
+            field="limit",
+            reason=SessionRejectReason.VALUE_IS_INCORRECT,
+        )
+    return int(text)
+
+
+def _parse(kind: type[_M], request: Request) -> _M:
+    try:
+        return kind.model_validate(_read_json(request.raw_body))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Malformed(
+            _in_words(first),
+            field=".".join(map(str, first["loc"])),
+            reason=_REASONS.get(first["type"], SessionRejectReason.INCORRECT_DATA_FORMAT_FOR_VALUE),
+        ) from None
+
+
+def _in_words(error: ErrorDetails) -> str:
+    if error["type"] == "missing":
+        return f"{error['loc'][0]} is required"
+    if error["type"] == "extra_forbidden":
+        return f"{str(error['loc'][0])[:64]} is not a field of this message"
+    message = error["msg"].removeprefix("Value error, ")
+    return message if "found" in message else f"{message}, found {str(error['input'])[:64]!r}"
+
+
+def _read_json(body: str | bytes) -> Any:
+    if len(body) > BODY_BYTES_MAX:
+        raise _unreadable(f"expected at most {BODY_BYTES_MAX} bytes, found {len(body)}")
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        raise _unreadable("expected a JSON object, found something that is not JSON") from None
+    if not isinstance(content, dict):
+        raise _unreadable(f"expected a JSON object, found {type(content).__name__}")
+    return content
+
+
+def _unreadable(detail: str) -> Malformed:
+    return Malformed(detail, field="body", reason=SessionRejectReason.INCORRECT_DATA_FORMAT_FOR_VALUE)

@@ -1,0 +1,182 @@
+"""The event functions: what streams, queues and schedules call.
+
+Plain functions, each named once in the product; what calls them, and with which filters, is a matter
+of the deployment. A function that cannot handle a record says which, and is called again from there.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from chalice.app import Blueprint
+
+from .. import bootstrap
+from ..bootstrap import Here
+from ..customer.routing import check_order
+from ..enterprise import Holding, Side
+from ..network import replication
+from ..records.numbers import OrderID
+from ..records.record import Item, UnreadableRecord
+from ..records.times import parse_time
+from ..street.execution import work_order
+from ..street.market import give_sign_of_life, publish_prices
+from .reactions import react as react_to
+
+streams = Blueprint(f"{__name__}.streams")
+timers = Blueprint(f"{__name__}.timers")
+market = Blueprint(f"{__name__}.market")
+
+_log = logging.getLogger(__name__)
+
+Event = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+@streams.lambda_function(name="replicate")
+def replicate(event: Event, context: object) -> Answer:
+    """Copy this utility's new records to every peer that holds them; report what was tampered with."""
+    here = bootstrap.here()
+    inserted: dict[Holding, list[Item]] = {}
+    for record in event["Records"]:
+        if record["eventName"] == "INSERT":
+            holding = Holding(_table_of(record).rsplit("-", 1)[1])
+            inserted.setdefault(holding, []).append(_new_image(record))
+        elif not _is_expiry(record):
+            # Records are never changed or deleted: somebody did it by hand.
+            _log.error("tampered: %s of %s", record["eventName"], record["dynamodb"]["Keys"])
+    for holding, items in inserted.items():
+        replication.replicate(items, here.peers(holding), now=here.clock())
+    return {"batchItemFailures": []}
+
+
+@streams.lambda_function(name="react")
+def react(event: Event, context: object) -> Answer:
+    """Do what each new record calls for, in order; a record that cannot be read is set aside."""
+    here = bootstrap.here()
+
+    def handle(record: Mapping[str, Any]) -> None:
+        item = _new_image(record)
+        try:
+            react_to(item, here)
+        except UnreadableRecord as error:
+            _log.error("set aside: %s", error)
+            here.queue("aside").send(json.dumps({"reason": str(error), "item": item}))
+
+    failed = _first_failure(event["Records"], handle)
+    if failed is None:
+        return {"batchItemFailures": []}
+    return {"batchItemFailures": [{"itemIdentifier": failed["dynamodb"]["SequenceNumber"]}]}
+
+
+@streams.lambda_function(name="retry")
+def retry(event: Event, context: object) -> Answer:
+    """Try again what a peer could not take; what it still cannot waits longer each time."""
+    here = bootstrap.here()
+
+    def handle(message: Mapping[str, Any]) -> None:
+        try:
+            replication.retry(message["body"], here.peer_table)
+        except Exception:
+            queue = here.open_queue(_queue_of(message), here.utility.region)
+            tries = int(message["attributes"]["ApproximateReceiveCount"])
+            queue.hold(message["receiptHandle"], replication.back_off(tries))
+            raise
+
+    return _each_message(event, handle)
+
+
+@timers.lambda_function(name="check")
+def check(event: Event, context: object) -> Answer:
+    """See to orders whose time has come: take back what is not answered, work what rests."""
+    here = bootstrap.here()
+
+    def handle(message: Mapping[str, Any]) -> None:
+        body = json.loads(message["body"])
+        order_id, due = OrderID(body["order_id"]), parse_time(body["due"])
+        if due > here.clock():
+            here.schedule(order_id, due)
+        else:
+            _check(order_id, here)
+
+    return _each_message(event, handle)
+
+
+@streams.lambda_function(name="sweep")
+def sweep(event: Event, context: object) -> Answer:
+    """Find what got lost: messages that failed too often are put back where they came from."""
+    here = bootstrap.here()
+    moved = {purpose: here.queue(purpose).take_back_dead() for purpose in here.queue_purposes()}
+    return {"moved": {purpose: count for purpose, count in moved.items() if count}}
+
+
+@market.lambda_function(name="publish")
+def publish(event: Event, context: object) -> Answer:
+    """Give a sign of life, and publish the prices that have changed."""
+    here, store = bootstrap.here(), bootstrap.here().table(Holding.MARKET)
+    name, now = here.utility.name, here.clock()
+    give_sign_of_life(name, period=here.settings.sign_of_life, market=store, now=now)
+    publish_prices(
+        name,
+        exchange=here.exchange,
+        sequence=lambda symbol: here.enterprise.sequence("price", symbol),
+        market=store,
+        now=now,
+    )
+    return {}
+
+
+def _check(order_id: OrderID, here: Here) -> None:
+    if here.utility.side is Side.STREET:
+        work_order(order_id, here.floor(), now=here.clock())
+    else:
+        check_order(
+            order_id,
+            here.utility.name,
+            here.street(),
+            records=here.own(),
+            replica=here.table(Holding.STREET),
+            now=here.clock(),
+        )
+
+
+def _each_message(event: Event, handle: Callable[[Mapping[str, Any]], None]) -> Answer:
+    """Handle messages each on its own; those that failed come again."""
+    failed = [message for message in event["Records"] if _first_failure([message], handle)]
+    return {"batchItemFailures": [{"itemIdentifier": m["messageId"]} for m in failed]}
+
+
+def _first_failure(
+    records: Iterable[Mapping[str, Any]], handle: Callable[[Mapping[str, Any]], None]
+) -> Mapping[str, Any] | None:
+    """Handle records in order up to the first that fails: that one, or None."""
+    for record in records:
+        try:
+            handle(record)
+        except Exception:
+            # Whatever it was: the source retries from here, then sets the record aside.
+            _log.exception("failed: %s", record.get("eventID") or record.get("messageId"))
+            return record
+    return None
+
+
+def _new_image(record: Mapping[str, Any]) -> Item:
+    return {name: next(iter(v.values())) for name, v in record["dynamodb"]["NewImage"].items()}
+
+
+def _table_of(record: Mapping[str, Any]) -> str:
+    # arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/stream/LABEL
+    name: str = record["eventSourceARN"].split("/")[1]
+    return name
+
+
+def _queue_of(message: Mapping[str, Any]) -> str:
+    # arn:aws:sqs:REGION:ACCOUNT:NAME
+    name: str = message["eventSourceARN"].rsplit(":", 1)[1]
+    return name
+
+
+def _is_expiry(record: Mapping[str, Any]) -> bool:
+    """Whether DynamoDB's own time to live removed it."""
+    by = record.get("userIdentity") or {}
+    return record["eventName"] == "REMOVE" and by.get("principalId") == "dynamodb.amazonaws.com"

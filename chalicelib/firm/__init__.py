@@ -1,0 +1,1 @@
+"""The firm side: keeps the books."""

@@ -1,0 +1,192 @@
+"""Booking: each execution once, double entry, in money and securities (T7).
+
+An execution moves a security one way and money the other, each between the customer's account and
+the street. Both postings, and the mark that the execution is booked, are inserted in one
+transaction on the condition that none is there yet; a posting's key has the version of its asset,
+so two bookings that meet compete for it, and who loses reads again.
+
+    day N:  opening (version 0) ── 1 ── 2 ── 3      closed: the gate every booking checks
+                                             │
+    day N+1:                   opening (version 0) ── 1 ── ...
+
+A day is opened by whoever books on it first: the last day is closed, and what it ended with is
+carried forward. Nothing can be booked on the old day once its gate is shut, so the opening rows are
+final, and writing them twice writes the same.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from ..records.fix import BuySell
+from ..records.instruments import EQUITY
+from ..records.ledger import (
+    AssetKind,
+    DayClosed,
+    DayOpened,
+    Posting,
+    asset_key,
+    booked_key,
+    closed_key,
+    opened_key,
+)
+from ..records.orders import ExecutionReport
+from ..records.record import Record
+from ..records.times import day_of, stamp
+from ..state.holdings import fold_holdings
+from ..tables.reading import read_ledger
+from ..tables.store import Store, Unreachable, span
+from .settlement import settlement_date
+
+STREET = "street"
+OPENING = "opening"
+
+# Two bookings meet once per asset at most; more often means that something is wrong.
+_ATTEMPTS_MAX = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Books:
+    """The firm's own table and name."""
+
+    name: str
+    records: Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Leg:
+    kind: AssetKind
+    asset: str
+    change: Decimal
+
+
+def book_execution(execution: ExecutionReport, books: Books, *, now: datetime) -> bool:
+    """Book an execution: True if this did it, False if it was booked already."""
+    mark = booked_key(execution.exec_id)
+    pk = execution.partition_key
+    for _ in range(_ATTEMPTS_MAX):
+        day = _open_day(pk, execution.account, books, now)
+        postings = [_posting(leg, execution, day, books, now) for leg in _legs(execution)]
+        rows = [{"pk": pk, "sk": mark}, *(posting.to_item() for posting in postings)]
+        if books.records.insert_together(rows, unless=(pk, closed_key(day))):
+            return True
+        if books.records.get(pk, mark) is not None:
+            return False
+    raise Unreachable(f"{execution.exec_id}: its account was busy {_ATTEMPTS_MAX} times")
+
+
+def open_account(
+    account: str, account_key: str, assets: Mapping[str, Decimal], books: Books, *, now: datetime
+) -> None:
+    """Open an account with what it brings: `assets` by currency or symbol."""
+    day = day_of(now)
+    for kind in AssetKind:
+        brought = {
+            asset: quantity
+            for asset, quantity in assets.items()
+            if (asset == EQUITY.currency) is (kind is AssetKind.BALANCE)
+        }
+        _write_opening(account, account_key, day, kind, brought, books, now, "brought in")
+
+
+def _legs(execution: ExecutionReport) -> tuple[_Leg, _Leg]:
+    """What an execution means: shares one way, money the other."""
+    assert execution.symbol is not None
+    assert execution.last_qty is not None
+    assert execution.last_px is not None
+    sign = 1 if execution.side is BuySell.BUY else -1
+    amount = execution.last_qty * execution.last_px
+    return (
+        _Leg(kind=AssetKind.POSITION, asset=execution.symbol, change=sign * execution.last_qty),
+        _Leg(kind=AssetKind.BALANCE, asset=EQUITY.currency, change=-sign * amount),
+    )
+
+
+def _posting(leg: _Leg, execution: ExecutionReport, day: str, books: Books, now: datetime) -> Posting:
+    latest = _latest(execution.partition_key, leg, day, books.records)
+    seen = [execution.transact_time, *([latest.transact_time] if latest else [])]
+    return Posting(
+        origin=books.name,
+        transact_time=stamp(now, *seen),
+        account_key=execution.partition_key,
+        account=execution.account,
+        contra_account=STREET,
+        kind=leg.kind,
+        asset=leg.asset,
+        day=day,
+        version=latest.version + 1 if latest else 1,
+        change=leg.change,
+        quantity=(latest.quantity if latest else Decimal(0)) + leg.change,
+        order_id=execution.order_id,
+        exec_id=execution.exec_id,
+        settl_date=f"{settlement_date(execution.transact_time.date(), EQUITY):%Y%m%d}",
+    )
+
+
+def _latest(pk: str, leg: _Leg, day: str, records: Store) -> Posting | None:
+    page = records.query(pk, *span(asset_key(leg.kind, day, leg.asset)), backward=True, limit=1)
+    return Posting.from_item(page.items[0]) if page.items else None
+
+
+def _open_day(pk: str, account: str, books: Books, now: datetime) -> str:
+    """The business day to book on, opened for the account if it was not yet."""
+    today = day_of(now)
+    if books.records.get(pk, opened_key(AssetKind.POSITION, today)) is not None:
+        return today
+    last = fold_holdings(read_ledger(pk, AssetKind.POSITION, books.records)).day
+    if last is not None and last >= today:
+        # Opened meanwhile, or by somebody whose clock is ahead.
+        return last
+    if last is not None:
+        gate = DayClosed(origin=books.name, transact_time=now, account_key=pk, account=account, day=last)
+        books.records.insert(gate.to_item())
+    # Positions last: whoever finds them opened may rely on the balances.
+    for kind in (AssetKind.BALANCE, AssetKind.POSITION):
+        carried = _carried_forward(read_ledger(pk, kind, books.records), today)
+        _write_opening(account, pk, today, kind, carried, books, now, "carried forward")
+    return today
+
+
+def _carried_forward(ledger: Sequence[Record], today: str) -> Mapping[str, Decimal]:
+    """What an account ended its last day with; opening rows a crash left behind say the same."""
+    before = [r for r in ledger if not (isinstance(r, Posting) and r.day == today and r.version)]
+    return {p.asset: p.quantity for p in fold_holdings(before).postings if p.quantity}
+
+
+def _write_opening(
+    account: str,
+    pk: str,
+    day: str,
+    kind: AssetKind,
+    assets: Mapping[str, Decimal],
+    books: Books,
+    now: datetime,
+    text: str,
+) -> None:
+    for asset, quantity in sorted(assets.items()):
+        opening = Posting(
+            origin=books.name,
+            transact_time=now,
+            account_key=pk,
+            account=account,
+            contra_account=OPENING,
+            kind=kind,
+            asset=asset,
+            day=day,
+            version=0,
+            change=Decimal(0),
+            quantity=quantity,
+            text=text,
+        )
+        books.records.insert(opening.to_item())
+    opened = DayOpened(
+        origin=books.name,
+        transact_time=now,
+        account_key=pk,
+        account=account,
+        day=day,
+        kind=kind,
+        count=len(assets),
+    )
+    books.records.insert(opened.to_item())

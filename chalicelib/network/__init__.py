@@ -1,0 +1,1 @@
+"""Between utilities: copies of records, and messages that wait for a peer to return."""

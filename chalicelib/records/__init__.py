@@ -1,0 +1,1 @@
+"""What is written: records, messages included. Each is whole, and none is ever changed."""

@@ -1,0 +1,146 @@
+"""The item that a record is kept as: FIX's names, every value a string, at most 1,024 bytes.
+
+Strings keep a Decimal exact through JSON, DynamoDB and streams alike; whoever copies an item copies
+fields it does not know yet along with the rest.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from types import UnionType
+from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
+
+from .times import format_time, parse_time
+
+Item = Mapping[str, str]
+
+BYTES_MAX = 1024
+
+_ACRONYMS = {"id": "ID"}
+
+
+class UnreadableRecord(ValueError):
+    """An item that cannot be read as the record it says it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What every record says: who wrote it, and when it came to be so."""
+
+    origin: str
+    transact_time: datetime
+
+    kinds: ClassVar[dict[str, type["Record"]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        Record.kinds[cls.__name__] = cls
+
+    @property
+    def partition_key(self) -> str:
+        """The item's pk."""
+        raise NotImplementedError
+
+    @property
+    def sort_key(self) -> str:
+        """The item's sk: its place in the partition, never given to other content."""
+        raise NotImplementedError
+
+    def to_item(self) -> dict[str, str]:
+        """The record as it is stored, copied and read."""
+        item = {
+            "pk": self.partition_key,
+            "sk": self.sort_key,
+            "RecordType": type(self).__name__,
+        }
+        for name, fix_name, write, _ in _codec(type(self)):
+            value = getattr(self, name)
+            if value is not None:
+                item[fix_name] = write(value)
+        size = item_bytes(item)
+        assert size <= BYTES_MAX, f"{type(self).__name__} of {size} bytes"
+        return item
+
+    @classmethod
+    def from_item(cls, item: Item) -> Self:
+        """Read an item as this kind of record; fields it does not know are left alone."""
+        values: dict[str, Any] = {}
+        for name, fix_name, _, read in _codec(cls):
+            text = item.get(fix_name)
+            if text is not None:
+                try:
+                    values[name] = read(text)
+                except (ValueError, ArithmeticError) as error:
+                    raise UnreadableRecord(f"{fix_name} of {_place(item)}: {error}") from None
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise UnreadableRecord(f"{_place(item)}: {error}") from None
+
+
+def read_record(item: Item) -> Record:
+    """Read an item as whatever record it is; UnreadableRecord says what is wrong with it."""
+    kind = Record.kinds.get(item.get("RecordType", ""))
+    if kind is None:
+        raise UnreadableRecord(f"{_place(item)}: unknown RecordType {item.get('RecordType')!r}")
+    return kind.from_item(item)
+
+
+def item_bytes(item: Item) -> int:
+    """What DynamoDB counts: names and values in UTF-8."""
+    return sum(len(name) + len(value.encode()) for name, value in item.items())
+
+
+def fix_name(name: str) -> str:
+    """`cl_ord_id` as FIX writes it: ClOrdID."""
+    return "".join(_ACRONYMS.get(part, part.capitalize()) for part in name.split("_"))
+
+
+def format_decimal(value: Decimal) -> str:
+    """Plain digits, never an exponent."""
+    return f"{value:f}"
+
+
+def _place(item: Item) -> str:
+    return f"{item.get('pk')}/{item.get('sk')}"
+
+
+def _parse_decimal(text: str) -> Decimal:
+    value = Decimal(text)
+    if not value.is_finite():
+        raise ValueError(f"expected a number, found {text!r}")
+    return value
+
+
+_codecs: dict[type["Record"], tuple["_Codec", ...]] = {}
+_Codec = tuple[str, str, Callable[[Any], str], Callable[[str], Any]]
+
+
+def _codec(kind: type[Record]) -> tuple[_Codec, ...]:
+    known = _codecs.get(kind)
+    if known is None:
+        known = _codecs[kind] = _make_codec(kind)
+    return known
+
+
+def _make_codec(kind: type[Record]) -> tuple[_Codec, ...]:
+    hints = get_type_hints(kind)
+    return tuple(
+        (field.name, fix_name(field.name), *_write_and_read(hints[field.name])) for field in fields(kind)
+    )
+
+
+def _write_and_read(hint: Any) -> tuple[Callable[[Any], str], Callable[[str], Any]]:
+    if get_origin(hint) in (Union, UnionType):
+        hint = next(part for part in get_args(hint) if part is not type(None))
+    hint = getattr(hint, "__supertype__", hint)
+    if hint is datetime:
+        return format_time, parse_time
+    if hint is Decimal:
+        return format_decimal, _parse_decimal
+    if hint is int or issubclass(hint, StrEnum):
+        return str, hint
+    assert hint is str, f"no way to write {hint}"
+    return str, str

@@ -1,0 +1,67 @@
+"""Prices and signs of life, published to whoever holds market data."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from ..records.market import MarketData, SignOfLife, life_of
+from ..records.times import stamp
+from ..tables.store import Store, span
+from .exchange import SimulatedExchange
+
+# Prices and signs of life are gone after this; DynamoDB's time to live may take days longer.
+_KEPT = timedelta(hours=1)
+
+
+def give_sign_of_life(origin: str, *, period: timedelta, market: Store, now: datetime) -> None:
+    """Say that this utility works, and will have said so again within three periods."""
+    sign = SignOfLife(
+        origin=origin,
+        transact_time=stamp(now),
+        until=now + 3 * period,
+        expires=int((now + _KEPT).timestamp()),
+    )
+    market.insert(sign.to_item())
+
+
+def publish_prices(
+    origin: str,
+    *,
+    exchange: SimulatedExchange,
+    sequence: Callable[[str], tuple[str, ...]],
+    market: Store,
+    now: datetime,
+) -> None:
+    """Publish the prices that have changed, of the symbols whose publisher this utility is.
+
+    A symbol has one publisher: the first of its sequence that gives signs of life. A price is keyed
+    by when it was first shown, so publishing it again, or twice while publishers change, is no new
+    record.
+    """
+    for symbol in exchange.bars:
+        if _publisher(sequence(symbol), origin, market, now) != origin:
+            continue
+        tick = exchange.at(symbol, now)
+        price = MarketData(
+            origin=origin,
+            transact_time=tick.starts,
+            symbol=symbol,
+            last_px=tick.price,
+            open_px=tick.bar.open_px,
+            high_px=tick.bar.high_px,
+            low_px=tick.bar.low_px,
+            market_date=tick.bar.date,
+            expires=int((now + _KEPT).timestamp()),
+        )
+        market.insert(price.to_item())
+
+
+def _publisher(sequence: tuple[str, ...], origin: str, market: Store, now: datetime) -> str:
+    for name in sequence:
+        if name == origin or _gives_signs(name, market, now):
+            return name
+    return origin
+
+
+def _gives_signs(name: str, market: Store, now: datetime) -> bool:
+    page = market.query(life_of(name), *span(""), backward=True, limit=1)
+    return bool(page.items) and SignOfLife.from_item(page.items[0]).until >= now

@@ -1,0 +1,193 @@
+"""Tables in DynamoDB, through PynamoDB's connection.
+
+The connection rather than its models: records are items already, a copy must keep fields that this
+version does not know, and only the connection can ask a failed condition for the item that has the
+key - which tells *mine, already there* from *taken* in the same request.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.connection import Connection
+from pynamodb.exceptions import PynamoDBException, VerboseClientError
+
+from ..records.record import Item
+from .store import Page, StoreError, Unreachable
+
+# Attributes that DynamoDB itself reads as numbers: the time to live.
+_NUMBERS = frozenset({"Expires"})
+
+_BATCH_MAX = 25
+_CONNECT_SECONDS_MAX = 1
+_READ_SECONDS_MAX = 4
+
+KEY_SCHEMA = [
+    {"AttributeName": "pk", "KeyType": "HASH"},
+    {"AttributeName": "sk", "KeyType": "RANGE"},
+]
+KEY_ATTRIBUTES = [
+    {"AttributeName": "pk", "AttributeType": "S"},
+    {"AttributeName": "sk", "AttributeType": "S"},
+]
+
+_FREE = "attribute_not_exists(pk)"
+
+# What says that the request itself was wrong, or that a condition did not hold; all else is a table
+# that cannot be reached, throttling included, and is worth asking again.
+_OURS_TO_MEND = frozenset({"ValidationException", "AccessDeniedException", "SerializationException"})
+
+
+class DynamoDBStore:
+    """One DynamoDB table with the keys `pk` and `sk`."""
+
+    def __init__(self, name: str, region: str, endpoint: str | None = None) -> None:
+        self.name = name
+        self._connection = connection(region, endpoint)
+
+    def insert(self, item: Item) -> Item | None:
+        try:
+            self._ask(
+                "PutItem",
+                Item=encode(item),
+                ConditionExpression=_FREE,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except _ConditionFailed as failure:
+            return decode(failure.item)
+        return None
+
+    def insert_together(self, items: Sequence[Item], unless: tuple[str, str] | None = None) -> bool:
+        requests: list[dict[str, Any]] = [
+            {
+                "Put": {
+                    "TableName": self.name,
+                    "Item": encode(item),
+                    "ConditionExpression": _FREE,
+                }
+            }
+            for item in items
+        ]
+        if unless is not None:
+            check = {"TableName": self.name, "Key": _key(*unless), "ConditionExpression": _FREE}
+            requests.append({"ConditionCheck": check})
+        try:
+            self._ask("TransactWriteItems", table=False, TransactItems=requests)
+        except _ConditionFailed:
+            return False
+        return True
+
+    def copy(self, items: Sequence[Item]) -> Sequence[Item]:
+        left: list[Item] = []
+        # A stream may repeat a record, and a batch may not name a key twice.
+        once = list({(item["pk"], item["sk"]): item for item in items}.values())
+        for start in range(0, len(once), _BATCH_MAX):
+            batch = once[start : start + _BATCH_MAX]
+            puts = [{"PutRequest": {"Item": encode(item)}} for item in batch]
+            answer = self._ask("BatchWriteItem", table=False, RequestItems={self.name: puts})
+            refused = answer.get("UnprocessedItems", {}).get(self.name, ())
+            left.extend(decode(request["PutRequest"]["Item"]) for request in refused)
+        return left
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        answer = self._ask("GetItem", Key=_key(pk, sk), ConsistentRead=True)
+        found = answer.get("Item")
+        return None if found is None else decode(found)
+
+    def query(
+        self,
+        pk: str,
+        first: str,
+        last: str,
+        *,
+        backward: bool = False,
+        limit: int | None = None,
+        beyond: str | None = None,
+    ) -> Page:
+        optional: dict[str, Any] = {}
+        if limit is not None:
+            optional["Limit"] = limit
+        if beyond is not None:
+            optional["ExclusiveStartKey"] = _key(pk, beyond)
+        answer = self._ask(
+            "Query",
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":pk": {"S": pk},
+                ":first": {"S": first},
+                ":last": {"S": last},
+            },
+            ScanIndexForward=not backward,
+            ConsistentRead=True,
+            **optional,
+        )
+        return Page([decode(found) for found in answer["Items"]], "LastEvaluatedKey" in answer)
+
+    def _ask(self, operation: str, table: bool = True, **request: Any) -> dict[str, Any]:
+        if table:
+            request["TableName"] = self.name
+        try:
+            return self._connection.dispatch(operation, request)
+        except ClientError as error:
+            raise _translated(error, self.name, operation) from error
+        except (BotoCoreError, PynamoDBException) as error:
+            raise Unreachable(f"{self.name}: {operation}: {error}") from error
+
+
+class _ConditionFailed(Exception):
+    """A key was taken; `item` has it, where the operation can tell."""
+
+    def __init__(self, item: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.item = item
+
+
+def _translated(error: ClientError, name: str, operation: str) -> Exception:
+    code = error.response["Error"]["Code"]
+    if code == "ConditionalCheckFailedException":
+        return _ConditionFailed(_item_in_the_way(error))
+    reasons = getattr(error, "cancellation_reasons", None) or ()
+    if any(reason is not None and reason.code == "ConditionalCheckFailed" for reason in reasons):
+        return _ConditionFailed({})
+    if code in _OURS_TO_MEND:
+        return StoreError(f"{name}: {operation}: {error}")
+    return Unreachable(f"{name}: {operation}: {error}")
+
+
+def _item_in_the_way(error: ClientError) -> Mapping[str, Any]:
+    # PynamoDB's error drops the item; botocore's, which caused it, has it.
+    cause = error.__cause__ if isinstance(error, VerboseClientError) else error
+    response: Any = getattr(cause, "response", {})
+    item: Mapping[str, Any] = response["Item"]
+    return item
+
+
+@cache
+def connection(region: str, endpoint: str | None) -> Connection:
+    """The one connection to a region: tables share its pool of sockets."""
+    made = Connection(
+        region=region,
+        host=endpoint,
+        connect_timeout_seconds=_CONNECT_SECONDS_MAX,
+        read_timeout_seconds=_READ_SECONDS_MAX,
+        max_retry_attempts=2,
+        max_pool_connections=50,
+    )
+    # Creating a botocore client is not safe among threads; using one is.
+    assert made.client is not None
+    return made
+
+
+def _key(pk: str, sk: str) -> dict[str, dict[str, str]]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def encode(item: Item) -> dict[str, dict[str, str]]:
+    """An item as DynamoDB's API and streams write it."""
+    return {name: {"N" if name in _NUMBERS else "S": value} for name, value in item.items()}
+
+
+def decode(found: Mapping[str, Mapping[str, str]]) -> Item:
+    """An item out of an answer of DynamoDB's or a stream's image."""
+    return {name: next(iter(value.values())) for name, value in found.items()}
