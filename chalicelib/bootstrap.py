@@ -58,9 +58,7 @@ class Here:
 
     def queue(self, purpose: str) -> Queue:
         """One of this utility's own queues: `checks`, `aside`, or `parked-PEER`."""
-        return self.open_queue(
-            f"{self.enterprise.name}-{self.utility.name}-{purpose}", self.utility.region
-        )
+        return self.open_queue(f"{self.enterprise.name}-{self.utility.name}-{purpose}", self.utility.region)
 
     def queue_purposes(self) -> tuple[str, ...]:
         """What this utility has queues for that are worked off (`aside` is for people to read)."""
@@ -170,11 +168,18 @@ def read_bars(path: Path) -> dict[str, tuple[Bar, ...]]:
 
 
 _acting: ContextVar[Here | None] = ContextVar("_acting", default=None)
+_process: Here | None = None
 
 
 def here() -> Here:
     """The utility that this call acts for."""
-    return _acting.get() or _from_environment()
+    return _acting.get() or _process or from_environment()
+
+
+def act_as(utility: Here) -> None:
+    """Act for this utility in the whole process, whatever the environment says."""
+    global _process
+    _process = utility
 
 
 @contextmanager
@@ -188,7 +193,8 @@ def acting_for(utility: Here) -> Iterator[None]:
 
 
 @cache
-def _from_environment() -> Here:
+def from_environment() -> Here:
+    """The utility that this process acts for, with its tables in DynamoDB and its queues in SQS."""
     from .network.queues import SqsQueue
     from .tables.dynamodb import DynamoDBStore
 

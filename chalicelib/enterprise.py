@@ -130,9 +130,7 @@ class Enterprise:
         if holding not in WRITES[utility.side]:
             return ()
         return tuple(
-            other.name
-            for other in self.utilities
-            if other != utility and holding in HOLDINGS[other.side]
+            other.name for other in self.utilities if other != utility and holding in HOLDINGS[other.side]
         )
 
     def sequence(self, *subject: str) -> tuple[str, ...]:

@@ -140,17 +140,13 @@ def _check_terms(terms: Terms) -> None:
 
 
 def _check_steps(field: str, value: Decimal, step: Decimal, most: Decimal) -> None:
-    reason = (
-        OrdRejReason.INCORRECT_QUANTITY if field == "OrderQty" else OrdRejReason.INVALID_PRICE_INCREMENT
-    )
+    reason = OrdRejReason.INCORRECT_QUANTITY if field == "OrderQty" else OrdRejReason.INVALID_PRICE_INCREMENT
     if not 0 < value <= most:
         raise OrderRefused(
             f"expected more than 0 and at most {most:f}, found {value:f}", field=field, reason=reason
         )
     if value % step:
-        raise OrderRefused(
-            f"expected a multiple of {step:f}, found {value:f}", field=field, reason=reason
-        )
+        raise OrderRefused(f"expected a multiple of {step:f}, found {value:f}", field=field, reason=reason)
 
 
 def _check_time(time: datetime, now: datetime) -> None:

@@ -89,21 +89,25 @@ def list_orders(
     by.expect_account(account)
     pk = account_key(account, secret)
     before = _read_cursor(cursor)
-    items = _whole_days(held.customer, pk, last=f"{before[0]}~" if before else "~")
-    days = sorted({item["sk"].split("#")[0] for item in items})
-    if not days:
-        return OrderPage(orders=(), cursor=None)
-    street = read_all(pk, f"{days[0]}#", f"{days[-1]}~", held.street)
+    first, last = span("")
+    if before is not None:
+        # A cursor without a time begins with the day before its own.
+        last = f"{before[0]}~" if before[1] else before[0]
+    items, oldest = _whole_days(held.customer, pk, first, last)
+    # What the street side tells of is listed, whether or not it has arrived as placed.
+    street = read_all(pk, oldest or first, last, held.street)
     orders = _folded([*items, *street], now)
     listed = [order for order in orders if before is None or _position(order) < before]
     page = listed[:limit]
-    older = len(listed) > limit or held.customer.query(pk, "", days[0], limit=1).items
-    return OrderPage(orders=page, cursor=_write_cursor(_position(page[-1])) if page and older else None)
+    after = None
+    if len(listed) > limit:
+        after = _position(page[-1])
+    elif oldest is not None:
+        after = oldest, "", OrderID("")
+    return OrderPage(orders=page, cursor=_write_cursor(after) if after else None)
 
 
-def inquire_holdings(
-    account: str, kind: AssetKind, by: Customer, secret: bytes, *, books: Store
-) -> Holdings:
+def inquire_holdings(account: str, kind: AssetKind, by: Customer, secret: bytes, *, books: Store) -> Holdings:
     """What an account has: one query, newest first, unless a day is longer than a page."""
     by.expect_account(account)
     return fold_holdings(read_ledger(account_key(account, secret), kind, books))
@@ -127,18 +131,22 @@ def _records_of(number: Number, held: Held) -> Sequence[OrderRecord]:
     return [record for record in map(read_record, items) if isinstance(record, OrderRecord)]
 
 
-def _whole_days(store: Store, pk: str, last: str) -> Sequence[Item]:
-    """The newest items up to `last`, cut where a day begins unless one day is all there is."""
-    page = store.query(pk, "", last, backward=True, limit=_LIST_RECORDS_MAX)
+def _whole_days(store: Store, pk: str, first: str, last: str) -> tuple[Sequence[Item], str | None]:
+    """The newest items up to `last`, cut where a day begins, and that day: None if these are all."""
+    page = store.query(pk, first, last, backward=True, limit=_LIST_RECORDS_MAX)
     items = list(page.items)
     while page.more:
-        oldest = items[-1]["sk"].split("#")[0]
-        whole = [item for item in items if not item["sk"].startswith(oldest)]
+        cut = _day(items[-1])
+        whole = [item for item in items if _day(item) != cut]
         if whole:
-            return whole
-        page = store.query(pk, "", last, backward=True, limit=_LIST_RECORDS_MAX, beyond=items[-1]["sk"])
+            return whole, _day(whole[-1])
+        page = store.query(pk, first, last, backward=True, limit=_LIST_RECORDS_MAX, beyond=items[-1]["sk"])
         items.extend(page.items)
-    return items
+    return items, None
+
+
+def _day(item: Item) -> str:
+    return item["sk"].split("#")[0]
 
 
 def _folded(items: Iterable[Item], now: datetime) -> Sequence[OrderState]:

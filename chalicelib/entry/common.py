@@ -42,9 +42,7 @@ def bearer(request: AuthRequest) -> AuthResponse:
     except jwt.PyJWTError as error:
         return AuthResponse(routes=[], principal_id="nobody", context={"problem": str(error)})
     accounts = [str(account) for account in claims.get("accounts", ())]
-    return AuthResponse(
-        routes=["*"], principal_id=claims["sub"], context={"accounts": json.dumps(accounts)}
-    )
+    return AuthResponse(routes=["*"], principal_id=claims["sub"], context={"accounts": json.dumps(accounts)})
 
 
 def _key(jwks: str, token: str) -> Any:

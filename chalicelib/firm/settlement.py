@@ -14,7 +14,7 @@ def settlement_date(trade_date: date, instrument: InstrumentClass) -> date:
     holidays = _calendar(instrument.calendar)
     day = trade_date
     left = instrument.settlement_days
-    while left or not _is_business_day(day, holidays):
+    while left > 0 or not _is_business_day(day, holidays):
         day += timedelta(days=1)
         if _is_business_day(day, holidays):
             left -= 1

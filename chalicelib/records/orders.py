@@ -16,6 +16,8 @@ from .record import Record
 
 _Kind = TypeVar("_Kind", bound="OrderRecord")
 
+_AVG_PX_DIGITS = Decimal("0.000001")
+
 _ESSENTIALS = (
     "order_id",
     "account",
@@ -208,6 +210,11 @@ def claim_key(number: Number) -> str:
 def following(order: OrderRecord, kind: type[_Kind], **facts: Any) -> _Kind:
     """A record that follows another of the same order, and takes over its number and terms (T13)."""
     return kind(**{**{name: getattr(order, name) for name in _ESSENTIALS}, **facts})
+
+
+def average_px(amount: Decimal, quantity: Decimal) -> Decimal:
+    """AvgPx to six digits, without zeros that say nothing."""
+    return (amount / quantity).quantize(_AVG_PX_DIGITS).normalize()
 
 
 def exec_id(origin: str, number: Number, sequence: int) -> str:

@@ -20,10 +20,9 @@ from ..records.orders import (
     Placed,
     Routed,
     Terms,
+    average_px,
 )
 from ..records.times import AHEAD_MAX
-
-_AVG_PX_DIGITS = Decimal("0.000001")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +136,7 @@ def _filled(
         ((report.last_qty or Decimal(0)) * (report.last_px or Decimal(0)) for report in executions),
         Decimal(0),
     )
-    return seen, (paid / seen).quantize(_AVG_PX_DIGITS), Decimal(0)
+    return seen, average_px(paid, seen), Decimal(0)
 
 
 def _label(
@@ -174,9 +173,7 @@ def _label(
     return None
 
 
-def _completed(
-    executions: Sequence[ExecutionReport], cum_qty: Decimal, terms: Terms | None
-) -> _Label | None:
+def _completed(executions: Sequence[ExecutionReport], cum_qty: Decimal, terms: Terms | None) -> _Label | None:
     """The fill that completed the quantity, at the time of the execution that did it."""
     if terms is None or cum_qty < terms.order_qty:
         return None
@@ -194,9 +191,7 @@ def _ended(ordered: Sequence[OrderRecord]) -> _Label | None:
             if record.exec_type is ExecType.CANCELED:
                 return _Label(OrdStatus.CANCELED, record.transact_time, text=record.text)
             if record.exec_type is ExecType.REJECTED:
-                return _Label(
-                    OrdStatus.REJECTED, record.transact_time, record.ord_rej_reason, record.text
-                )
+                return _Label(OrdStatus.REJECTED, record.transact_time, record.ord_rej_reason, record.text)
     return None
 
 

@@ -83,9 +83,7 @@ class SimulatedExchange:
         """What is shown for a symbol at a time."""
         return self._tick(symbol, (time - self.epoch) // self.tick)
 
-    def ask(
-        self, terms: Terms, leaves: Decimal, last_fill: datetime | None, now: datetime
-    ) -> Fill | Resting:
+    def ask(self, terms: Terms, leaves: Decimal, last_fill: datetime | None, now: datetime) -> Fill | Resting:
         """What an order gets now: at most one execution per tick.
 
         Market orders take the price shown; limit orders take it where it is no worse than theirs.

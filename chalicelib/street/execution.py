@@ -20,6 +20,7 @@ from ..records.orders import (
     Found,
     OrderCancelReject,
     Placed,
+    average_px,
     exec_id,
     following,
 )
@@ -30,7 +31,6 @@ from .exchange import MARKET, Fill, Resting, SimulatedExchange
 
 # An order that is not done after so many steps in one go is looked at again later.
 _STEPS_MAX = 50
-_AVG_PX_DIGITS = Decimal("0.000001")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +219,7 @@ def _fill(fill: Fill, log: Log, origin: str, time: datetime) -> ExecutionReport:
         ord_status=OrdStatus.PARTIALLY_FILLED if leaves_qty else OrdStatus.FILLED,
         cum_qty=cum_qty,
         leaves_qty=leaves_qty,
-        avg_px=(paid / cum_qty).quantize(_AVG_PX_DIGITS),
+        avg_px=average_px(paid, cum_qty),
         last_qty=fill.quantity,
         last_px=fill.price,
         last_mkt=MARKET,

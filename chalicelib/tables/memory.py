@@ -55,6 +55,8 @@ class MemoryStore:
         limit: int | None = None,
         beyond: str | None = None,
     ) -> Page:
+        assert pk
+        assert first, "DynamoDB takes no empty key"
         with self._lock:
             keys = self._sort_keys[pk]
             found = keys[bisect_left(keys, first) : bisect_right(keys, last)]

@@ -67,5 +67,8 @@ class Store(Protocol):
 
 
 def span(prefix: str) -> tuple[str, str]:
-    """The first and last sort key that begin with a prefix; keys are ASCII below `~`."""
-    return prefix, prefix + "~"
+    """The first and last sort key that begin with a prefix; keys are ASCII below `~`.
+
+    DynamoDB takes no empty string for a key, in a condition neither: all keys are from `!` on.
+    """
+    return prefix or "!", prefix + "~"

@@ -1,0 +1,29 @@
+# Everything installs what it needs into .venv by itself.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: run demo test check requirements
+
+run: .venv/installed
+	$(BIN)/python -m infrastructure run
+
+demo: .venv/installed
+	$(BIN)/python -m infrastructure.demo
+
+test: .venv/installed
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+requirements: .venv/installed
+	$(BIN)/python -m tests.requirements docs/requirements.md
+
+.venv/installed: requirements.txt requirements-dev.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@

@@ -1,0 +1,1 @@
+"""What surrounds the functions: event sources, the local enterprise, and the command line."""

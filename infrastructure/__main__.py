@@ -1,0 +1,343 @@
+"""The command line: `python -m infrastructure COMMAND`; each takes --json and --help."""
+
+import csv
+import json
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from chalicelib.customer.gateway import NobodyAnswered
+from chalicelib.enterprise import EnterpriseError, Side, load_enterprise
+
+from .client import Client, RequestRefused
+from .engine import EngineError
+from .local import (
+    GATEWAY,
+    Layout,
+    LocalError,
+    Supervisor,
+    ask_supervisor,
+    is_healthy,
+    read_description,
+)
+from .topology import topology_json, topology_mermaid, topology_table
+
+_P = ParamSpec("_P")
+
+_IMPORT_AT_ONCE = 8
+_SIDES = {"buy": "1", "sell": "2"}
+_EXPECTED_ERRORS = (EnterpriseError, EngineError, LocalError, NobodyAnswered, RequestRefused, OSError)
+
+console = Console()
+
+
+def command(action: Callable[_P, None]) -> Callable[_P, None]:
+    """A command whose expected errors are one clear line and exit status 1."""
+
+    @wraps(action)
+    def acting(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            action(*args, **kwargs)
+        except _EXPECTED_ERRORS as error:
+            click.echo(f"threeside: {error}", err=True)
+            sys.exit(1)
+
+    return acting
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+acting_as = click.option("--as", "who", default="broker", help="Whose token to use.", show_default=True)
+
+
+@click.group()
+@click.option(
+    "--enterprise",
+    "file",
+    type=click.Path(path_type=Path),
+    default=Path("enterprise.toml"),
+    show_default=True,
+    help="The enterprise file.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path(".threeside"),
+    show_default=True,
+    help="Where a local enterprise keeps its logs and checkpoints.",
+)
+@click.pass_context
+def main(context: click.Context, file: Path, folder: Path) -> None:
+    """Threeside: an enterprise in three sides."""
+    context.obj = {"file": file, "folder": folder}
+
+
+@main.command()
+@as_json
+@click.option("--mermaid", is_flag=True, help="Print only the diagram.")
+@click.pass_obj
+@command
+def topology(paths: Mapping[str, Path], as_json: bool, mermaid: bool) -> None:
+    """Who there is, and who holds whose records."""
+    enterprise = load_enterprise(paths["file"])
+    if as_json:
+        click.echo(json.dumps(topology_json(enterprise), indent=2))
+        return
+    if not mermaid:
+        console.print(topology_table(enterprise))
+    click.echo(topology_mermaid(enterprise))
+
+
+@main.command()
+@click.option("--port", default=8400, show_default=True, help="The gateway's port; the rest follow.")
+@click.option("--pace", default=2.0, show_default=True, help="Seconds between prices.")
+@as_json
+@click.pass_obj
+@command
+def run(paths: Mapping[str, Path], port: int, pace: float, as_json: bool) -> None:
+    """Run the whole enterprise on this machine, until Ctrl-C."""
+    layout = make_layout(paths["file"], paths["folder"], port)
+
+    def ready(description: Mapping[str, Any]) -> None:
+        if as_json:
+            click.echo(json.dumps(description))
+        else:
+            _welcome(description)
+        sys.stdout.flush()
+
+    Supervisor(layout, timedelta(seconds=pace)).run(ready)
+    if not as_json:
+        click.echo("stopped; nothing is left running")
+
+
+def make_layout(file: Path, folder: Path, port: int) -> Layout:
+    """Where a new local enterprise goes; what an earlier one left is cleared away."""
+    if (folder / "enterprise.json").exists() and _answers(folder):
+        raise LocalError(f"an enterprise is running already in {folder}; stop it, or choose another --folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in [*folder.glob("*.log"), *folder.glob("*/*.checkpoint"), *folder.glob("*/*.jsonl")]:
+        left.unlink()
+    return Layout(
+        enterprise=load_enterprise(file),
+        enterprise_file=file.resolve(),
+        folder=folder.resolve(),
+        port=port,
+    )
+
+
+@main.command()
+@click.argument("side", type=click.Choice(list(_SIDES)))
+@click.argument("quantity")
+@click.argument("symbol")
+@click.option("--limit", help="The worst price to accept; without it, a market order.")
+@click.option("--account", default="A-1001", show_default=True)
+@click.option("--cl-ord-id", help="Your own identifier; the same again is the same order.")
+@acting_as
+@as_json
+@click.pass_obj
+@command
+def order(
+    paths: Mapping[str, Path],
+    side: str,
+    quantity: str,
+    symbol: str,
+    limit: str | None,
+    account: str,
+    cl_ord_id: str | None,
+    who: str,
+    as_json: bool,
+) -> None:
+    """Enter one order: order buy 100 AAPL --limit 450.00."""
+    fields = {
+        "Account": account,
+        "Symbol": symbol,
+        "Side": _SIDES[side],
+        "OrderQty": quantity,
+        **({"OrdType": "2", "Price": limit} if limit else {"OrdType": "1"}),
+        **({"ClOrdID": cl_ord_id} if cl_ord_id else {}),
+    }
+    placed = _client(paths, who).order(**fields)
+    if as_json:
+        click.echo(json.dumps(placed))
+    else:
+        click.echo(f"accepted by {placed['Origin']} as {placed['OrderID']}")
+        click.echo(f"  python -m infrastructure status {placed['OrderID']}")
+
+
+@main.command()
+@click.argument("number")
+@acting_as
+@as_json
+@click.pass_obj
+@command
+def status(paths: Mapping[str, Path], number: str, who: str, as_json: bool) -> None:
+    """The state of an order, and what the answer rests on."""
+    state = _client(paths, who).status(number)
+    if as_json:
+        click.echo(json.dumps(state))
+        return
+    table = Table(title=f"Order {state['OrderID']}", show_header=False)
+    for name, value in state.items():
+        if isinstance(value, list):
+            value = "\n".join(
+                "  ".join(map(str, entry.values())) if isinstance(entry, dict) else entry for entry in value
+            )
+        if value != "":
+            table.add_row(name, escape(str(value)))
+    console.print(table)
+
+
+@main.group()
+def orders() -> None:
+    """Many orders."""
+
+
+@orders.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@acting_as
+@as_json
+@click.pass_obj
+@command
+def import_orders(paths: Mapping[str, Path], file: Path, who: str, as_json: bool) -> None:
+    """Enter the orders of a CSV file, whose columns are FIX's: Account,Symbol,Side,OrdType,OrderQty,...
+
+    A row's ClOrdID makes it safe to import the file again. Exit status 1 if any row was refused.
+    """
+    with file.open(newline="") as source:
+        rows = [
+            {name: value for name, value in row.items() if name and value} for row in csv.DictReader(source)
+        ]
+    client = _client(paths, who)
+    results: list[dict[str, Any]] = []
+    with (
+        Progress(console=Console(stderr=True), disable=as_json) as progress,
+        ThreadPoolExecutor(_IMPORT_AT_ONCE) as entering,
+    ):
+        task = progress.add_task("orders", total=len(rows))
+        for line, result in enumerate(entering.map(lambda row: _enter(client, row), rows), start=2):
+            results.append({"line": line, **result})
+            progress.advance(task)
+            if not as_json:
+                click.echo(f"{line}: {result.get('OrderID') or result['problem']}")
+    refused = sum("problem" in result for result in results)
+    if as_json:
+        click.echo(json.dumps({"results": results}))
+    else:
+        click.echo(f"{len(rows) - refused} accepted, {refused} refused")
+    if refused:
+        sys.exit(1)
+
+
+def _enter(client: Client, row: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        placed = client.order(**row)
+    except (RequestRefused, NobodyAnswered) as refused:
+        return {"ClOrdID": row.get("ClOrdID"), "problem": str(refused)}
+    return {"ClOrdID": placed["ClOrdID"], "OrderID": placed["OrderID"]}
+
+
+@main.command()
+@as_json
+@click.pass_obj
+@command
+def utilities(paths: Mapping[str, Path], as_json: bool) -> None:
+    """What is running, and whether it answers."""
+    urls = read_description(paths["folder"])["urls"]
+    running = ask_supervisor(paths["folder"], {"do": "list"})
+    states = {
+        name: {
+            "url": url,
+            "pid": running.get(name),
+            "healthy": name in running and is_healthy(url),
+        }
+        for name, url in urls.items()
+    }
+    if as_json:
+        click.echo(json.dumps(states))
+        return
+    table = Table("Utility", "Address", "Process", "State")
+    for name, state in states.items():
+        word = "healthy" if state["healthy"] else "stopped" if state["pid"] is None else "silent"
+        table.add_row(name, state["url"], str(state["pid"] or ""), word)
+    console.print(table)
+
+
+@main.command()
+@click.argument("name")
+@click.option("--kill", is_flag=True, help="Without warning, as a failure would.")
+@as_json
+@click.pass_obj
+@command
+def stop(paths: Mapping[str, Path], name: str, kill: bool, as_json: bool) -> None:
+    """Stop a utility; the others carry on."""
+    _expect_known(paths, name)
+    signum = signal.SIGKILL if kill else signal.SIGTERM
+    running = ask_supervisor(paths["folder"], {"do": "signal", "name": name, "signal": int(signum)})
+    click.echo(json.dumps({"running": running}) if as_json else f"{name} is stopped")
+
+
+@main.command()
+@click.argument("name")
+@as_json
+@click.pass_obj
+@command
+def start(paths: Mapping[str, Path], name: str, as_json: bool) -> None:
+    """Start a utility again; it goes on where it was."""
+    _expect_known(paths, name)
+    running = ask_supervisor(paths["folder"], {"do": "start", "name": name})
+    click.echo(json.dumps({"running": running}) if as_json else f"{name} is started")
+
+
+def _expect_known(paths: Mapping[str, Path], name: str) -> None:
+    known = read_description(paths["folder"])["urls"]
+    if name not in known:
+        raise LocalError(f"no utility {name!r}: there are {', '.join(known)}")
+
+
+def _client(paths: Mapping[str, Path], who: str) -> Client:
+    description = read_description(paths["folder"])
+    tokens = description["tokens"]
+    if who not in tokens:
+        raise LocalError(f"no customer {who!r}: there are {', '.join(tokens)}")
+    customers = load_enterprise(paths["file"]).on(Side.CUSTOMER)
+    addresses = {utility.name: description["urls"][utility.name] for utility in customers}
+    return Client.at(addresses, tokens[who])
+
+
+def _answers(folder: Path) -> bool:
+    try:
+        ask_supervisor(folder, {"do": "list"})
+    except LocalError:
+        return False
+    return True
+
+
+def _welcome(description: Mapping[str, Any]) -> None:
+    table = Table("Utility", "Address")
+    for name, url in description["urls"].items():
+        table.add_row(f"{name} (for customers)" if name == GATEWAY else name, url)
+    console.print(table)
+    for who, token in description["tokens"].items():
+        click.echo(f"\n{who}:\n{token}")
+    url, token = description["urls"][GATEWAY], description["tokens"]["alice"]
+    click.echo(
+        "\nEnter an order - this can be pasted:\n\n"
+        f"curl -s {url}/orders -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' "
+        '-d \'{"Account":"A-1001","ClOrdID":"first-\'$(date +%s)\'","Symbol":"AAPL","Side":"1",'
+        '"OrdType":"1","OrderQty":"100","TransactTime":"\'$(date -u +%Y%m%d-%H:%M:%S)\'"}\'\n\n'
+        "Ctrl-C stops everything."
+    )
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m infrastructure")

@@ -1,0 +1,29 @@
+"""`python -m infrastructure.demo`: start an enterprise, play the story, stop it; exit status 0 if all
+went as expected."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from . import audit, scenes
+from .stage import running_enterprise
+from .story import Story
+
+_PORT = 8500
+_PACE_SECONDS = 1.0
+
+
+def main() -> int:
+    """Play the whole story."""
+    story = Story()
+    with (
+        tempfile.TemporaryDirectory(prefix="threeside-") as folder,
+        running_enterprise(Path("enterprise.toml"), Path(folder), _PORT, _PACE_SECONDS) as stage,
+    ):
+        scenes.play(stage, story)
+        audit.play(stage, story)
+    return story.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
