@@ -14,6 +14,9 @@ from chalicelib.records.times import format_time, system_clock
 
 from .gateway import http_transport
 
+# Longer than a gateway takes to find out that one utility is silent and to ask another.
+_READ_SECONDS_MAX = 20
+
 
 class RequestRefused(Exception):
     """A request that was answered with a problem document, which is `problem`."""
@@ -35,7 +38,8 @@ class Client:
     @classmethod
     def at(cls, addresses: Mapping[str, str], token: str) -> Self:
         """A client of these utilities, by name and address."""
-        gateway = Gateway(addresses=addresses, send=http_transport(), clock=system_clock)
+        send = http_transport(read_seconds=_READ_SECONDS_MAX)
+        gateway = Gateway(addresses=addresses, send=send, clock=system_clock)
         return cls(gateway=gateway, token=token)
 
     def order(self, **fields: str) -> dict[str, Any]:

@@ -1,16 +1,13 @@
 """The local issuer of bearer tokens: stands where an OpenID Connect issuer does in production.
 
 Its one key is ES256 (RFC 7518). Utilities are given the public half, and check tokens without asking
-the issuer; the private half never leaves its folder.
+the issuer; the private half never leaves the issuer's process.
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import sha256
-from pathlib import Path
 from typing import Self
 
 import jwt
@@ -19,17 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePrivateKey,
     generate_private_key,
 )
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 from jwt.algorithms import ECAlgorithm
 from jwt.utils import base64url_encode
 
 _ALGORITHM = "ES256"
-_FILE_NAME = "issuer.pem"
 
 
 class Issuer:
@@ -42,16 +32,8 @@ class Issuer:
 
     @classmethod
     def generated(cls) -> Self:
-        """An issuer with a new key, kept nowhere."""
+        """An issuer with a new key."""
         return cls(generate_private_key(SECP256R1()))
-
-    @classmethod
-    def kept_in(cls, folder: Path) -> Self:
-        """The issuer of a folder: its key is in `issuer.pem`, made (mode 0600) if there is none."""
-        path = folder / _FILE_NAME
-        if not path.exists():
-            _write_new_key(path)
-        return cls(_read_key(path))
 
     def jwks(self) -> str:
         """The public key set (RFC 7517), as THREESIDE_JWKS takes it."""
@@ -84,34 +66,3 @@ def _thumbprint(public: dict[str, str]) -> str:
     members = {name: public[name] for name in ("crv", "kty", "x", "y")}
     text = json.dumps(members, sort_keys=True, separators=(",", ":"))
     return base64url_encode(sha256(text.encode()).digest()).decode()
-
-
-def _write_new_key(path: Path) -> None:
-    """Write a whole key under its name, or leave the one that another process put there first.
-
-    The name is a link to a finished file: a reader never sees half a key, and of two processes that
-    start at once one wins and both use its key.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The file is made with mode 0600.
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    draft = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(_pem(generate_private_key(SECP256R1())))
-        path.hardlink_to(draft)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-
-
-def _read_key(path: Path) -> EllipticCurvePrivateKey:
-    key = load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
-        raise ValueError(f"{path}: expected a private key on the curve P-256 for {_ALGORITHM}")
-    return key
-
-
-def _pem(key: EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -38,8 +38,12 @@ def describe(enterprise: Enterprise) -> tuple[Described, ...]:
 
 def topology_table(enterprise: Enterprise) -> Table:
     """One row per utility, for a terminal."""
-    table = Table(title=f"Enterprise {enterprise.name}, version {enterprise.version}", show_lines=True)
-    for heading in ("Utility", "Side", "Code", "Region", "Tables", "Writes", "Copies at", "Orders to"):
+    table = Table(
+        title=f"Enterprise {enterprise.name}, version {enterprise.version}",
+        caption=f"A table is named {enterprise.name}-UTILITY-HOLDING.",
+        show_lines=True,
+    )
+    for heading in ("Utility", "Side", "Code", "Region", "Holds", "Writes, and copies go to", "Orders to"):
         table.add_column(heading)
     for described in describe(enterprise):
         table.add_row(*_cells(described))
@@ -95,8 +99,7 @@ def _cells(described: Described) -> tuple[str, ...]:
         utility.side.value,
         utility.code,
         utility.region,
-        "\n".join(described.tables),
-        "\n".join(written.table for written in described.writes),
+        "\n".join(HOLDINGS[utility.side]),
         "\n".join(
             f"{written.holding}: {', '.join(written.copied_to) or 'nobody'}" for written in described.writes
         ),

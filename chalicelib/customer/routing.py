@@ -20,12 +20,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..records.market import SignOfLife, life_of
 from ..records.numbers import Number, OrderID, parse_number
 from ..records.orders import CancelRequested, Claim, ExecutionReport, Found, Placed, Routed, following
 from ..records.record import Item, read_record
 from ..records.times import stamp
-from ..tables.store import Store, span
+from ..tables.reading import is_silent
+from ..tables.store import Store, Unreachable, span
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +53,19 @@ def route_order(order: Placed, street: Street, *, records: Store, now: datetime)
     *before, last = street.sequence(order.number)
     for place, name in enumerate(before, start=1):
         waited = now - order.transact_time
-        if waited < street.patience * place and not _is_silent(name, street.market, now):
+        if waited < street.patience * place and not is_silent(name, street.market, now):
             street.deliver(name, order.to_item())
             street.schedule(order.order_id, now + max(street.check_after, waited))
             return
-        if _take_back(order, name, street.inbox(name), records, now) is Found.CLAIMED:
+        try:
+            found = _take_back(order, name, street.inbox(name), records, now)
+        except Unreachable:
+            # Nothing is known of this one, so no other may have the order; and no order waits for it.
+            street.schedule(order.order_id, now + max(street.check_after, waited))
+            return
+        if found is Found.CLAIMED:
+            # It may be another entry that was claimed: then this one is to be answered as well.
+            street.deliver(name, order.to_item())
             return
     street.deliver(last, order.to_item())
 
@@ -90,11 +98,6 @@ def _is_answered(order: Placed, replica: Store) -> bool:
     page = replica.query(order.partition_key, *span(order.number.prefix))
     reports = [record for record in map(read_record, page.items) if isinstance(record, ExecutionReport)]
     return any(report.terms == order.terms for report in reports)
-
-
-def _is_silent(name: str, market: Store, now: datetime) -> bool:
-    page = market.query(life_of(name), *span(""), backward=True, limit=1)
-    return not page.items or SignOfLife.from_item(page.items[0]).until < now
 
 
 def _take_back(order: Placed, name: str, inbox: Store, records: Store, now: datetime) -> Found:

@@ -41,7 +41,8 @@ def bearer(request: AuthRequest) -> AuthResponse:
         )
     except jwt.PyJWTError as error:
         return AuthResponse(routes=[], principal_id="nobody", context={"problem": str(error)})
-    accounts = [str(account) for account in claims.get("accounts", ())]
+    named = claims.get("accounts")
+    accounts = [str(account) for account in named] if isinstance(named, list) else []
     return AuthResponse(routes=["*"], principal_id=claims["sub"], context={"accounts": json.dumps(accounts)})
 
 
@@ -49,11 +50,11 @@ def _key(jwks: str, token: str) -> Any:
     import jwt
 
     if jwks.startswith("https://"):
-        return _client(jwks).get_signing_key_from_jwt(token).key
+        return _client(jwks).get_signing_key_from_jwt(token)
     kid = jwt.get_unverified_header(token).get("kid")
     for key in _key_set(jwks).keys:
         if key.key_id == kid:
-            return key.key
+            return key
     raise jwt.InvalidTokenError("signed with a key that the issuer does not have")
 
 

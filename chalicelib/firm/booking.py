@@ -11,7 +11,8 @@ so two bookings that meet compete for it, and who loses reads again.
 
 A day is opened by whoever books on it first: the last day is closed, and what it ended with is
 carried forward. Nothing can be booked on the old day once its gate is shut, so the opening rows are
-final, and writing them twice writes the same.
+final, and writing them twice writes the same. A gate names the day that follows, and the first to
+shut it has it so: whoever else opens a day at midnight, with whatever clock, goes the same way.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,21 +66,27 @@ def book_execution(execution: ExecutionReport, books: Books, *, now: datetime) -
     """Book an execution: True if this did it, False if it was booked already."""
     mark = booked_key(execution.exec_id)
     pk = execution.partition_key
+    day = day_of(now)
     for _ in range(_ATTEMPTS_MAX):
-        day = _open_day(pk, execution.account, books, now)
+        day = _open_day(pk, execution.account, day, books, now)
         postings = [_posting(leg, execution, day, books, now) for leg in _legs(execution)]
         rows = [{"pk": pk, "sk": mark}, *(posting.to_item() for posting in postings)]
         if books.records.insert_together(rows, unless=(pk, closed_key(day))):
             return True
         if books.records.get(pk, mark) is not None:
             return False
+        gate = books.records.get(pk, closed_key(day))
+        if gate is not None:
+            day = DayClosed.from_item(gate).next_day
     raise Unreachable(f"{execution.exec_id}: its account was busy {_ATTEMPTS_MAX} times")
 
 
 def open_account(
     account: str, account_key: str, assets: Mapping[str, Decimal], books: Books, *, now: datetime
 ) -> None:
-    """Open an account with what it brings: `assets` by currency or symbol."""
+    """Open an account with what it brings: `assets` by currency or symbol; once, however often asked."""
+    if fold_holdings(read_ledger(account_key, AssetKind.POSITION, books.records)).day is not None:
+        return
     day = day_of(now)
     for kind in AssetKind:
         brought = {
@@ -129,28 +136,39 @@ def _latest(pk: str, leg: _Leg, day: str, records: Store) -> Posting | None:
     return Posting.from_item(page.items[0]) if page.items else None
 
 
-def _open_day(pk: str, account: str, books: Books, now: datetime) -> str:
+def _open_day(pk: str, account: str, wanted: str, books: Books, now: datetime) -> str:
     """The business day to book on, opened for the account if it was not yet."""
-    today = day_of(now)
-    if books.records.get(pk, opened_key(AssetKind.POSITION, today)) is not None:
-        return today
+    if books.records.get(pk, opened_key(AssetKind.POSITION, wanted)) is not None:
+        return wanted
     last = fold_holdings(read_ledger(pk, AssetKind.POSITION, books.records)).day
-    if last is not None and last >= today:
+    if last is not None and last >= wanted:
         # Opened meanwhile, or by somebody whose clock is ahead.
         return last
-    if last is not None:
-        gate = DayClosed(origin=books.name, transact_time=now, account_key=pk, account=account, day=last)
-        books.records.insert(gate.to_item())
+    day = wanted if last is None else _shut(last, pk, account, wanted, books, now)
     # Positions last: whoever finds them opened may rely on the balances.
     for kind in (AssetKind.BALANCE, AssetKind.POSITION):
-        carried = _carried_forward(read_ledger(pk, kind, books.records), today)
-        _write_opening(account, pk, today, kind, carried, books, now, "carried forward")
-    return today
+        carried = _carried_forward(read_ledger(pk, kind, books.records), day)
+        _write_opening(account, pk, day, kind, carried, books, now, "carried forward")
+    return day if day >= wanted else _open_day(pk, account, wanted, books, now)
 
 
-def _carried_forward(ledger: Sequence[Record], today: str) -> Mapping[str, Decimal]:
+def _shut(day: str, pk: str, account: str, next_day: str, books: Books, now: datetime) -> str:
+    """Shut the gate of a day: the day that follows, by whoever shut it first."""
+    gate = DayClosed(
+        origin=books.name,
+        transact_time=now,
+        account_key=pk,
+        account=account,
+        day=day,
+        next_day=next_day,
+    )
+    taken = books.records.insert(gate.to_item())
+    return next_day if taken is None else DayClosed.from_item(taken).next_day
+
+
+def _carried_forward(ledger: Sequence[Record], day: str) -> Mapping[str, Decimal]:
     """What an account ended its last day with; opening rows a crash left behind say the same."""
-    before = [r for r in ledger if not (isinstance(r, Posting) and r.day == today and r.version)]
+    before = [r for r in ledger if isinstance(r, Posting) and (r.day, r.version) <= (day, 0)]
     return {p.asset: p.quantity for p in fold_holdings(before).postings if p.quantity}
 
 

@@ -69,11 +69,12 @@ class DayOpened(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class DayClosed(Record):
-    """A gate: nothing more is booked on that business day for that account."""
+    """A gate: nothing more is booked on that business day for that account, but on `next_day`."""
 
     account_key: str
     account: str
     day: str
+    next_day: str
 
     @property
     def partition_key(self) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from ..records.market import MarketData, SignOfLife, life_of
+from ..records.market import MarketData, SignOfLife
 from ..records.times import stamp
-from ..tables.store import Store, span
+from ..tables.reading import is_silent
+from ..tables.store import Store
 from .exchange import SimulatedExchange
 
 # Prices and signs of life are gone after this; DynamoDB's time to live may take days longer.
@@ -57,11 +58,6 @@ def publish_prices(
 
 def _publisher(sequence: tuple[str, ...], origin: str, market: Store, now: datetime) -> str:
     for name in sequence:
-        if name == origin or _gives_signs(name, market, now):
+        if name == origin or not is_silent(name, market, now):
             return name
     return origin
-
-
-def _gives_signs(name: str, market: Store, now: datetime) -> bool:
-    page = market.query(life_of(name), *span(""), backward=True, limit=1)
-    return bool(page.items) and SignOfLife.from_item(page.items[0]).until >= now

@@ -1,6 +1,9 @@
 """Reading what takes more than one request."""
 
+from datetime import datetime
+
 from ..records.ledger import AssetKind
+from ..records.market import SignOfLife, life_of
 from ..records.record import Item, Record, read_record
 from ..state.holdings import fold_holdings
 from .store import Store, span
@@ -26,3 +29,9 @@ def read_all(pk: str, first: str, last: str, store: Store) -> list[Item]:
         page = store.query(pk, first, last, beyond=items[-1]["sk"])
         items.extend(page.items)
     return items
+
+
+def is_silent(utility: str, market: Store, now: datetime) -> bool:
+    """Whether a utility has given no sign of life that still holds, as far as one has arrived."""
+    page = market.query(life_of(utility), *span(""), backward=True, limit=1)
+    return not page.items or SignOfLife.from_item(page.items[0]).until < now

@@ -1,0 +1,156 @@
+"""What the table, the diagram and the JSON of an enterprise say."""
+
+import json
+import re
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from chalicelib.enterprise import HOLDINGS, Enterprise, load_enterprise, parse_enterprise
+from infrastructure.topology import describe, topology_json, topology_mermaid, topology_table
+
+DEFAULT = load_enterprise(Path(__file__).parents[2] / "enterprise.toml")
+
+# Names that a diagram could stumble over: a side's own, and a word of Mermaid's.
+AWKWARD = parse_enterprise(
+    {
+        "name": "small",
+        "version": 7,
+        "utility": [
+            {"name": "end", "side": "customer", "code": "C01", "region": "eu-west-1"},
+            {"name": "street", "side": "street", "code": "S01", "region": "eu-west-1"},
+            {"name": "customer", "side": "firm", "code": "F01", "region": "eu-west-1"},
+        ],
+    }
+)
+
+
+@pytest.mark.requirement("T8")
+def test_each_sides_records_are_copied_as_figure_2_has_it() -> None:
+    copies = {
+        (described.utility.name, written.holding.value): written.copied_to
+        for described in describe(DEFAULT)
+        for written in described.writes
+    }
+
+    assert copies == {
+        ("c1", "customer"): ("c2", "firm"),
+        ("c2", "customer"): ("c1", "firm"),
+        ("s1", "street"): ("c1", "c2", "s2", "firm"),
+        ("s1", "market"): ("c1", "c2", "s2"),
+        ("s2", "street"): ("c1", "c2", "s1", "firm"),
+        ("s2", "market"): ("c1", "c2", "s1"),
+        ("firm", "firm"): ("c1", "c2", "s1", "s2"),
+    }
+
+
+@pytest.mark.requirement("T1")
+def test_orders_go_from_customer_utilities_to_street_utilities_only() -> None:
+    orders = {described.utility.name: described.sends_orders_to for described in describe(DEFAULT)}
+
+    assert orders == {"c1": ("s1", "s2"), "c2": ("s1", "s2"), "s1": (), "s2": (), "firm": ()}
+
+
+def test_what_a_utility_writes_is_among_its_own_tables() -> None:
+    for described in describe(DEFAULT):
+        assert {written.table for written in described.writes} <= set(described.tables)
+
+
+def test_the_json_is_json_and_says_all_of_a_utility() -> None:
+    content = topology_json(DEFAULT)
+
+    assert json.loads(json.dumps(content)) == content
+    assert (content["enterprise"], content["version"]) == ("demo", DEFAULT.version)
+    assert [utility["name"] for utility in content["utilities"]] == ["c1", "c2", "s1", "s2", "firm"]
+    assert content["utilities"][0] == {
+        "name": "c1",
+        "side": "customer",
+        "code": "C01",
+        "region": "us-east-1",
+        "tables": ["demo-c1-customer", "demo-c1-street", "demo-c1-firm", "demo-c1-market"],
+        "writes": [
+            {"table": "demo-c1-customer", "holding": "customer", "copied_to": ["c2", "firm"]},
+        ],
+        "sends_orders_to": ["s1", "s2"],
+    }
+
+
+def test_the_diagram_has_an_arrow_for_every_copy_and_every_order() -> None:
+    arrows = _arrows(topology_mermaid(AWKWARD))
+
+    assert arrows == [
+        ("utility_end", "-->", "customer", "utility_customer"),
+        ("utility_end", "-.->", "orders", "utility_street"),
+        ("utility_street", "-->", "street, market", "utility_end"),
+        ("utility_street", "-->", "street", "utility_customer"),
+        ("utility_customer", "-->", "firm", "utility_end"),
+        ("utility_customer", "-->", "firm", "utility_street"),
+    ]
+
+
+@pytest.mark.parametrize("enterprise", [DEFAULT, AWKWARD], ids=["default", "awkward"])
+def test_every_utility_is_drawn_once_within_its_side(enterprise: Enterprise) -> None:
+    drawn = {
+        title: re.findall(r'^ +utility_(\w+)\["', inside, flags=re.MULTILINE)
+        for title, inside in re.findall(
+            r'subgraph side_\w+\["(\w+) side"\]\n(.*?)^    end$',
+            topology_mermaid(enterprise),
+            flags=re.MULTILINE | re.DOTALL,
+        )
+    }
+
+    assert drawn == {
+        title: [utility.name for utility in enterprise.utilities if utility.side == title.lower()]
+        for title in ("Customer", "Firm", "Street")
+    }
+
+
+@pytest.mark.parametrize("enterprise", [DEFAULT, AWKWARD], ids=["default", "awkward"])
+def test_every_arrow_joins_two_utilities_that_are_drawn_and_only_once(enterprise: Enterprise) -> None:
+    diagram = topology_mermaid(enterprise)
+    nodes = set(re.findall(r"^        (\w+)\[", diagram, flags=re.MULTILINE))
+    arrows = _arrows(diagram)
+
+    assert arrows
+    assert {end for origin, _, _, target in arrows for end in (origin, target)} <= nodes
+    assert len({(origin, kind, target) for origin, kind, _, target in arrows}) == len(arrows)
+    assert not nodes & {"end", "side_customer", "side_firm", "side_street"}
+
+
+def test_every_line_of_the_diagram_is_of_a_known_form() -> None:
+    node = r'        utility_\w+\["[^"]+"\]'
+    arrow = r'    utility_\w+ -\.?->\|"[a-z, ]+"\| utility_\w+'
+    form = rf'flowchart LR|    subgraph side_\w+\["\w+ side"\]|{node}|    end|{arrow}'
+
+    for line in topology_mermaid(DEFAULT).splitlines():
+        assert re.fullmatch(form, line), line
+
+
+def test_the_table_shows_every_utility_with_its_tables_and_who_holds_copies() -> None:
+    shown = _render(DEFAULT)
+
+    assert f"Enterprise demo, version {DEFAULT.version}" in shown
+    for utility in DEFAULT.utilities:
+        assert re.search(rf"│ {utility.name} +│ {utility.side} +│ {utility.code} +│", shown)
+        for holding in HOLDINGS[utility.side]:
+            assert f" {holding} " in shown
+    assert "street: c1, c2, s2, firm" in shown
+    assert "market: c1, c2, s1" in shown
+
+
+def test_the_table_says_so_when_nobody_holds_a_copy() -> None:
+    alone = Enterprise(name="lone", version=1, utilities=(DEFAULT.utility("c1"),))
+
+    assert "customer: nobody" in _render(alone)
+
+
+def _arrows(diagram: str) -> list[tuple[str, str, str, str]]:
+    return re.findall(r'^    (\w+) (-\.?->)\|"([^"]+)"\| (\w+)$', diagram, flags=re.MULTILINE)
+
+
+def _render(enterprise: Enterprise) -> str:
+    output = StringIO()
+    Console(file=output, width=200).print(topology_table(enterprise))
+    return output.getvalue()
