@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: run demo test check requirements
+.PHONY: run demo test check simulate requirements
 
 run: .venv/installed
 	$(BIN)/python -m infrastructure run
@@ -19,6 +19,11 @@ check: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# make simulate SEEDS=500, or SEED=7 to play that one again.
+SEEDS ?= 100
+simulate: .venv/installed
+	$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 requirements: .venv/installed
 	$(BIN)/python -m tests.requirements docs/requirements.md

@@ -6,7 +6,7 @@ A process acts for one utility, told by its environment; tests and simulations a
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,7 +17,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from .customer.entry import Desk
-from .customer.inquiry import Held
+from .customer.inquiry import Held, Read
 from .customer.routing import Street
 from .enterprise import Enterprise, Holding, Utility, load_enterprise, queue_purposes
 from .firm.booking import Books
@@ -28,7 +28,7 @@ from .records.times import Clock, format_time, system_clock
 from .settings import Settings, read_settings
 from .street.exchange import Bar, SimulatedExchange
 from .street.execution import Floor
-from .tables.store import Page, Store
+from .tables.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +87,7 @@ class Here:
     # What a customer utility works with
 
     def desk(self) -> Desk:
-        return Desk(
-            utility=self.utility,
-            enterprise_version=self.enterprise.version,
-            secret=self.settings.secret,
-        )
+        return Desk(utility=self.utility, secret=self.settings.secret)
 
     def held(self) -> Held:
         return Held(
@@ -133,7 +129,7 @@ class Here:
         return Books(name=self.utility.name, records=self.own())
 
     def _sequence(self, number: Number) -> tuple[str, ...]:
-        return self.enterprise.sequence(number.account_key, number.day, number.tag)
+        return self.enterprise.sequence(number.day, number.account_key, number.tag)
 
     def _deliver(self, name: str, item: Item) -> None:
         deliver(item, self.table(Holding.INBOX, of=name), self.queue(f"parked-{name}"))
@@ -141,7 +137,7 @@ class Here:
     def _at_once(self, act: Callable[[str], None], names: Iterable[str]) -> Iterable[None]:
         return map(act, names) if self.threads is None else self.threads.map(act, names)
 
-    def _both(self, first: Callable[[], Page], second: Callable[[], Page]) -> tuple[Page, Page]:
+    def _both(self, first: Read, second: Read) -> tuple[Sequence[Item], Sequence[Item]]:
         if self.threads is None:
             return first(), second()
         ahead = self.threads.submit(first)

@@ -54,18 +54,26 @@ WRITES: Mapping[Side, tuple[Holding, ...]] = {
 
 _T = TypeVar("_T")
 
+_FIRST_DAY, _LAST_DAY = "00000000", "99999999"
 _NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
+_DAY = re.compile(r"\d{8}")
 _CODE = re.compile(r"[A-Z][A-Z0-9]{2}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Utility:
-    """One utility: where it is and the code that begins every number it gives out (T10)."""
+    """One utility: where it is and the code that begins every number it gives out (T10).
+
+    `since` and `until` are days (20261122): a street utility takes part in the orders of days from
+    `since` on and before `until`.
+    """
 
     name: str
     side: Side
     code: str
     region: str
+    since: str = _FIRST_DAY
+    until: str = _LAST_DAY
 
     @property
     def own(self) -> Holding:
@@ -133,18 +141,21 @@ class Enterprise:
             other.name for other in self.utilities if other != utility and holding in HOLDINGS[other.side]
         )
 
-    def sequence(self, *subject: str) -> tuple[str, ...]:
-        """The street utilities in the one order in which they are tried for a subject.
+    def sequence(self, day: str, *subject: str) -> tuple[str, ...]:
+        """The street utilities of a day, in the one order in which they are tried for a subject.
 
         Rendezvous hashing: every utility computes the same order with nothing shared, each
-        street utility is first for an equal part, and it does not depend on who answers.
+        street utility is first for an equal part, and it does not depend on who answers. Who takes
+        part follows from the order's own day: so whoever has the file before a change takes effect
+        agrees on every order, before and after it.
         """
         text = "\x1f".join(subject)
 
         def weight(name: str) -> bytes:
             return blake2b(f"{name}\x1f{text}".encode(), digest_size=8).digest()
 
-        return tuple(sorted((street.name for street in self.on(Side.STREET)), key=weight))
+        streets = [street for street in self.on(Side.STREET) if street.since <= day < street.until]
+        return tuple(sorted((street.name for street in streets), key=weight))
 
 
 def queue_purposes(enterprise: Enterprise, utility: Utility) -> tuple[str, ...]:
@@ -179,6 +190,8 @@ def parse_enterprise(content: Mapping[str, Any]) -> Enterprise:
     for side in (Side.CUSTOMER, Side.STREET):
         if not any(utility.side is side for utility in utilities):
             raise EnterpriseError(f"an enterprise needs at least one {side} utility")
+    if not any(u.side is Side.STREET and u.since == _FIRST_DAY and u.until == _LAST_DAY for u in utilities):
+        raise EnterpriseError("an enterprise needs a street utility that takes part on every day")
     return Enterprise(name=name, version=version, utilities=utilities)
 
 
@@ -187,7 +200,7 @@ def _parse_utility(entry: Mapping[str, Any]) -> Utility:
     if not _NAME.fullmatch(name):
         raise EnterpriseError(f"utility name {name!r}: expected a-z, then a-z and 0-9, at most 16")
     where = f"utility {name!r}"
-    unknown = sorted(set(entry) - {"name", "side", "code", "region"})
+    unknown = sorted(set(entry) - {"name", "side", "code", "region", "since", "until"})
     if unknown:
         raise EnterpriseError(f"{where}: unknown setting {unknown[0]!r}")
     code = _expect(entry, "code", str, where)
@@ -196,7 +209,16 @@ def _parse_utility(entry: Mapping[str, Any]) -> Utility:
     side = _expect(entry, "side", str, where)
     if side not in tuple(Side):
         raise EnterpriseError(f"{where}: side {side!r}: expected one of {', '.join(Side)}")
-    return Utility(name=name, side=Side(side), code=code, region=_expect(entry, "region", str, where))
+    region = _expect(entry, "region", str, where)
+    days = {key: _expect_day(entry, key, where) for key in ("since", "until") if key in entry}
+    return Utility(name=name, side=Side(side), code=code, region=region, **days)
+
+
+def _expect_day(entry: Mapping[str, Any], key: str, where: str) -> str:
+    day = _expect(entry, key, str, where)
+    if not _DAY.fullmatch(day):
+        raise EnterpriseError(f"{where}: {key} {day!r}: expected a day such as 20261122")
+    return day
 
 
 def _expect(content: Mapping[str, Any], key: str, kind: type[_T], where: str) -> _T:

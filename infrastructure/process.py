@@ -113,12 +113,17 @@ class _Handler(ChaliceRequestHandler):
     def _send_http_response(self, code: int, headers: dict[str, Any], body: Any) -> None:
         # What Chalice refuses by itself, it does not say as a problem document.
         if code >= HTTPStatus.BAD_REQUEST and headers.get("Content-Type") != MEDIA_TYPE:
-            self._send_problem(HTTPStatus(code), f"{self.command} {self.path} is not answered")
+            detail = f"{self.command} {self.path} is not answered"
+            self._send_problem(HTTPStatus(code), detail, allow=headers.get("Allow"))
         else:
             super()._send_http_response(code, headers, body)
 
-    def _send_problem(self, status: HTTPStatus, detail: str) -> None:
+    def _send_problem(self, status: HTTPStatus, detail: str, allow: str | None = None) -> None:
         headers = {"Content-Type": MEDIA_TYPE}
+        if allow is not None:
+            headers["Allow"] = allow
+        if self.close_connection:
+            headers["Connection"] = "close"
         if status is HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"
         body = json.dumps(problem_body(status, detail))

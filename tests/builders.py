@@ -66,7 +66,7 @@ def enterprise(*, customers: int = 2, streets: int = 2) -> Enterprise:
 
 
 def desk(name: str = "c1") -> Desk:
-    return Desk(utility=enterprise().utility(name), enterprise_version=1, secret=SECRET)
+    return Desk(utility=enterprise().utility(name), secret=SECRET)
 
 
 # Orders and their records
@@ -125,7 +125,6 @@ def placed(
         origin=origin,
         transact_time=at,
         orig_time=at,
-        enterprise_version=1,
         entered_by="ada",
     )
 
@@ -150,6 +149,7 @@ def cancel(
         cl_ord_id=cl_ord_id,
         orig_cl_ord_id=order.cl_ord_id if knows_terms else None,
         cancel_tag=order_tag(order.account, cl_ord_id, SECRET),
+        orig_time=at,
         entered_by="ada",
         origin=origin,
         transact_time=at,

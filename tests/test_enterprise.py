@@ -161,17 +161,17 @@ def test_a_file_that_is_missing_or_not_toml_is_refused_by_its_path(tmp_path: Any
 @pytest.mark.requirement("T17")
 def test_a_sequence_does_not_depend_on_the_order_of_the_file() -> None:
     content = enterprise_content(streets=3)
-    first = parse_enterprise(content).sequence("account", "20260105", "tag")
+    first = parse_enterprise(content).sequence("20260105", "account", "tag")
     for utilities in permutations(content["utility"][2:5]):
         other = parse_enterprise(
             {**content, "utility": [*content["utility"][:2], *utilities, content["utility"][5]]}
         )
-        assert other.sequence("account", "20260105", "tag") == first
+        assert other.sequence("20260105", "account", "tag") == first
 
 
 @pytest.mark.requirement("T17")
 def test_a_sequence_has_every_street_utility_once_and_each_is_first_for_a_fair_share() -> None:
-    sequences = [THREE_SIDED.sequence("account", str(n)) for n in range(1500)]
+    sequences = [THREE_SIDED.sequence("20260105", "account", str(n)) for n in range(1500)]
     assert {tuple(sorted(sequence)) for sequence in sequences} == {("s1", "s2", "s3")}
     first = Counter(sequence[0] for sequence in sequences)
     assert all(400 < first[name] < 600 for name in ("s1", "s2", "s3"))
@@ -180,5 +180,35 @@ def test_a_sequence_has_every_street_utility_once_and_each_is_first_for_a_fair_s
 @pytest.mark.requirement("T16")
 def test_a_new_street_utility_leaves_the_order_of_the_others_as_it_was() -> None:
     for n in range(50):
-        grown = enterprise(streets=4).sequence("account", str(n))
-        assert tuple(name for name in grown if name != "s4") == THREE_SIDED.sequence("account", str(n))
+        grown = enterprise(streets=4).sequence("20260105", "account", str(n))
+        assert tuple(name for name in grown if name != "s4") == THREE_SIDED.sequence(
+            "20260105", "account", str(n)
+        )
+
+
+@pytest.mark.requirement("T16", "T17")
+def test_a_street_utility_takes_part_in_the_orders_of_its_own_days_only() -> None:
+    content = enterprise_content(streets=3)
+    [joins] = [utility for utility in content["utility"] if utility["name"] == "s3"]
+    joins.update(since="20260105", until="20260107")
+    changing = parse_enterprise(content)
+    took_part = [
+        day for day in ("20260104", "20260105", "20260106", "20260107") if "s3" in changing.sequence(day, "x")
+    ]
+    assert took_part == ["20260105", "20260106"]
+    assert changing.sequence("20260104", "x") == enterprise(streets=2).sequence("20260104", "x")
+
+
+@pytest.mark.parametrize("days", [{"since": "tomorrow"}, {"until": "2026-01-05"}, {"since": 20260105}])
+def test_a_day_that_is_none_is_named(days: dict[str, object]) -> None:
+    content = enterprise_content()
+    content["utility"][-1].update(days)
+    with pytest.raises(EnterpriseError, match=next(iter(days))):
+        parse_enterprise(content)
+
+
+def test_some_street_utility_takes_part_on_every_day() -> None:
+    content = enterprise_content(streets=1)
+    next(u for u in content["utility"] if u["side"] == "street")["since"] = "20260105"
+    with pytest.raises(EnterpriseError, match="every day"):
+        parse_enterprise(content)

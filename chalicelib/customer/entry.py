@@ -12,6 +12,7 @@ from ..records.orders import CancelRequested, OrderRecord, Placed, Terms
 from ..records.record import read_record
 from ..records.times import AHEAD_MAX, Clock, day_of, stamp
 from ..refusals import CancelRefused, DuplicateOrder, Malformed, OrderRefused, UnknownOrder
+from ..tables.reading import read_all
 from ..tables.store import Store, span
 from .customers import Customer
 
@@ -40,7 +41,6 @@ class Desk:
     """Where orders are taken: a customer utility and what identifies its orders."""
 
     utility: Utility
-    enterprise_version: int
     secret: bytes
 
 
@@ -68,7 +68,6 @@ def enter_order(
         origin=at.utility.name,
         transact_time=stamp(now),
         orig_time=order.transact_time,
-        enterprise_version=at.enterprise_version,
         entered_by=by.subject,
     )
     taken = records.insert(placed.to_item())
@@ -96,9 +95,10 @@ def request_cancel(
             field="ClOrdID",
             reason=CxlRejReason.DUPLICATE_CL_ORD_ID,
         )
-    page = records.query(number.account_key, *span(number.prefix))
-    known = [record for record in map(read_record, page.items) if isinstance(record, OrderRecord)]
-    order = next((record for record in known if isinstance(record, Placed)), None)
+    items = read_all(number.account_key, *span(number.prefix), records)
+    known = [record for record in map(read_record, items) if isinstance(record, OrderRecord)]
+    # Not just any entry of the ClOrdID: another may have other terms.
+    order = next((r for r in known if isinstance(r, Placed) and r.order_id == str(number)), None)
     if order is None and number.code == at.utility.code:
         # What this utility accepted is here: nobody has to be waited for.
         raise UnknownOrder(order_id)
@@ -113,6 +113,7 @@ def request_cancel(
         order_qty=order.order_qty if order else None,
         price=order.price if order else None,
         cancel_tag=cancel_tag,
+        orig_time=cancel.transact_time,
         entered_by=by.subject,
         origin=at.utility.name,
         transact_time=stamp(now, *(record.transact_time for record in known)),

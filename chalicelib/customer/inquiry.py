@@ -12,16 +12,17 @@ from ..records.market import MarketData, prices_of
 from ..records.numbers import Number, OrderID, account_key, parse_number
 from ..records.orders import OrderRecord
 from ..records.record import Item, read_record
-from ..records.times import format_time
+from ..records.times import format_time, parse_time
 from ..refusals import Malformed, UnknownOrder, UnknownSymbol
 from ..state.holdings import Holdings, fold_holdings
 from ..state.orders import OrderState, fold_order
 from ..tables.reading import read_all, read_ledger
-from ..tables.store import Page, Store, span
+from ..tables.store import Store, span
 from .customers import Customer
 
 # Runs two reads at once; the results come in order.
-Both = Callable[[Callable[[], Page], Callable[[], Page]], tuple[Page, Page]]
+Read = Callable[[], Sequence[Item]]
+Both = Callable[[Read, Read], tuple[Sequence[Item], Sequence[Item]]]
 
 PAGE_MAX = 100
 # What one list may read of each table before it settles for whole days: about 1 MB.
@@ -123,12 +124,12 @@ def inquire_market_data(symbol: str, *, market: Store) -> MarketData:
 
 def _records_of(number: Number, held: Held) -> Sequence[OrderRecord]:
     first, last = span(number.prefix)
-    pages = held.both(
-        lambda: held.customer.query(number.account_key, first, last),
-        lambda: held.street.query(number.account_key, first, last),
+    entered, reported = held.both(
+        lambda: read_all(number.account_key, first, last, held.customer),
+        lambda: read_all(number.account_key, first, last, held.street),
     )
-    items = [item for page in pages for item in page.items]
-    return [record for record in map(read_record, items) if isinstance(record, OrderRecord)]
+    records = map(read_record, [*entered, *reported])
+    return [record for record in records if isinstance(record, OrderRecord)]
 
 
 def _whole_days(store: Store, pk: str, first: str, last: str) -> tuple[Sequence[Item], str | None]:
@@ -184,6 +185,10 @@ def _read_cursor(cursor: str | None) -> _Position | None:
         return None
     try:
         day, time, order_id = urlsafe_b64decode(cursor.encode()).decode().split("\x1f")
+        parse_time(f"{day}-00:00:00")
+        if time or order_id:
+            parse_time(time)
+            parse_number(order_id)
         return day, time, OrderID(order_id)
     except ValueError:
         raise Malformed(

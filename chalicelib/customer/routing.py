@@ -21,10 +21,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..records.numbers import Number, OrderID, parse_number
-from ..records.orders import CancelRequested, Claim, ExecutionReport, Found, Placed, Routed, following
+from ..records.orders import (
+    CancelRequested,
+    Claim,
+    ExecutionReport,
+    Found,
+    Placed,
+    Routed,
+    following,
+    placed_key,
+)
 from ..records.record import Item, read_record
 from ..records.times import stamp
-from ..tables.reading import is_silent
+from ..tables.reading import is_silent, read_all
 from ..tables.store import Store, Unreachable, span
 
 
@@ -78,26 +87,32 @@ def check_order(
     `records` are this utility's own, `replica` the street side's.
     """
     order = _find(order_id, origin, records)
-    if order is not None and not _is_answered(order, replica):
+    if order is None:
+        return
+    answer = _answer(order, replica)
+    if answer is None:
         route_order(order, street, records=records, now=now)
+    elif answer.order_id != order_id:
+        # Another entry was answered; of this one the street utility may not know yet.
+        street.deliver(answer.origin, order.to_item())
 
 
 def route_cancel(cancel: CancelRequested, street: Street) -> None:
-    """Tell every street utility of the sequence: the one that has the order acts, the others keep it."""
+    """Tell every street utility: the one that has the order acts, the others keep it."""
     for name in street.sequence(cancel.number):
         street.deliver(name, cancel.to_item())
 
 
 def _find(order_id: OrderID, origin: str, records: Store) -> Placed | None:
     number = parse_number(order_id)
-    item = records.get(number.account_key, f"{number.prefix}{origin}#placed")
+    item = records.get(number.account_key, placed_key(number, origin))
     return None if item is None else Placed.from_item(item)
 
 
-def _is_answered(order: Placed, replica: Store) -> bool:
-    page = replica.query(order.partition_key, *span(order.number.prefix))
-    reports = [record for record in map(read_record, page.items) if isinstance(record, ExecutionReport)]
-    return any(report.terms == order.terms for report in reports)
+def _answer(order: Placed, replica: Store) -> ExecutionReport | None:
+    items = read_all(order.partition_key, *span(order.number.prefix), replica)
+    reports = [record for record in map(read_record, items) if isinstance(record, ExecutionReport)]
+    return next((report for report in reports if report.terms == order.terms), None)
 
 
 def _take_back(order: Placed, name: str, inbox: Store, records: Store, now: datetime) -> Found:

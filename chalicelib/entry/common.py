@@ -16,6 +16,9 @@ blueprint = Blueprint(__name__)
 _log = logging.getLogger(__name__)
 _ALGORITHMS = ["ES256", "RS256"]
 
+# It becomes part of every record it enters.
+_SUBJECT_LENGTH_MAX = 64
+
 
 @blueprint.authorizer(name="bearer", ttl_seconds=60)
 def bearer(request: AuthRequest) -> AuthResponse:
@@ -39,6 +42,8 @@ def bearer(request: AuthRequest) -> AuthResponse:
             issuer=here.settings.issuer,
             options={"require": ["exp", "sub"]},
         )
+        if len(claims["sub"]) > _SUBJECT_LENGTH_MAX:
+            raise jwt.InvalidTokenError(f"expected a subject of at most {_SUBJECT_LENGTH_MAX} characters")
     except jwt.PyJWTError as error:
         return AuthResponse(routes=[], principal_id="nobody", context={"problem": str(error)})
     named = claims.get("accounts")

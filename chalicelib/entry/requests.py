@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeVar
@@ -20,7 +20,9 @@ from ..refusals import Malformed
 
 BODY_BYTES_MAX = 4096
 
-_PLAIN = re.compile(r"-?\d{1,15}(\.\d{1,10})?")
+# ASCII: to Python, digits of any script are digits.
+_PLAIN = re.compile(r"-?\d{1,15}(\.\d{1,10})?", re.ASCII)
+_LIMIT = re.compile(r"\d{1,9}", re.ASCII)
 
 
 def _time(value: object) -> datetime:
@@ -130,7 +132,7 @@ def query(request: Request) -> Mapping[str, str]:
 def limit_of(request: Request, most: int) -> int:
     """How many a page shall have, from 1 to the most there can be."""
     text = query(request).get("limit", str(most))
-    if not text.isdecimal() or not 1 <= int(text) <= most:
+    if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= most:
         raise Malformed(
             f"expected a number from 1 to {most}, found {text[:16]!r}",
             field="limit",
@@ -164,12 +166,27 @@ def _read_json(body: str | bytes) -> Any:
     if len(body) > BODY_BYTES_MAX:
         raise _unreadable(f"expected at most {BODY_BYTES_MAX} bytes, found {len(body)}")
     try:
-        content = json.loads(body)
+        # Bytes would be guessed at; JSON between systems is UTF-8 (RFC 8259).
+        text = body if isinstance(body, str) else body.decode()
+        content = json.loads(text, object_pairs_hook=_each_once)
     except (ValueError, RecursionError):
         raise _unreadable("expected a JSON object, found something that is not JSON") from None
     if not isinstance(content, dict):
         raise _unreadable(f"expected a JSON object, found {type(content).__name__}")
     return content
+
+
+def _each_once(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, if it names each field once: whoever takes the first or the last is misled."""
+    names = [name for name, _ in fields]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise Malformed(
+            f"{repeated[:64]} is there more than once",
+            field=repeated[:64],
+            reason=SessionRejectReason.TAG_APPEARS_MORE_THAN_ONCE,
+        )
+    return dict(fields)
 
 
 def _unreadable(detail: str) -> Malformed:

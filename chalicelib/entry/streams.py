@@ -18,9 +18,10 @@ from ..enterprise import Holding, Side
 from ..network import replication
 from ..records.numbers import OrderID
 from ..records.record import Item, UnreadableRecord
-from ..records.times import parse_time
+from ..records.times import day_of, parse_time
 from ..street.execution import work_order
 from ..street.market import give_sign_of_life, publish_prices
+from ..tables.attributes import decode
 from .reactions import react as react_to
 
 streams = Blueprint(f"{__name__}.streams")
@@ -41,7 +42,7 @@ def replicate(event: Event, context: object) -> Answer:
     for record in event["Records"]:
         if record["eventName"] == "INSERT":
             holding = Holding(_table_of(record).rsplit("-", 1)[1])
-            inserted.setdefault(holding, []).append(_new_image(record))
+            inserted.setdefault(holding, []).append(decode(record["dynamodb"]["NewImage"]))
         elif not _is_expiry(record):
             # Records are never changed or deleted: somebody did it by hand.
             _log.error("tampered: %s of %s", record["eventName"], record["dynamodb"]["Keys"])
@@ -56,7 +57,7 @@ def react(event: Event, context: object) -> Answer:
     here = bootstrap.here()
 
     def handle(record: Mapping[str, Any]) -> None:
-        item = _new_image(record)
+        item = decode(record["dynamodb"]["NewImage"])
         try:
             react_to(item, here)
         except UnreadableRecord as error:
@@ -119,7 +120,7 @@ def publish(event: Event, context: object) -> Answer:
     publish_prices(
         name,
         exchange=here.exchange,
-        sequence=lambda symbol: here.enterprise.sequence("price", symbol),
+        sequence=lambda symbol: here.enterprise.sequence(day_of(now), "price", symbol),
         market=store,
         now=now,
     )
@@ -158,10 +159,6 @@ def _first_failure(
             _log.exception("failed: %s", record.get("eventID") or record.get("messageId"))
             return record
     return None
-
-
-def _new_image(record: Mapping[str, Any]) -> Item:
-    return {name: next(iter(v.values())) for name, v in record["dynamodb"]["NewImage"].items()}
 
 
 def _table_of(record: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ class MarketData(Record):
 
     symbol: str
     last_px: Decimal
-    open_px: Decimal
+    first_px: Decimal
     high_px: Decimal
     low_px: Decimal
     market_date: str
@@ -29,7 +29,8 @@ class MarketData(Record):
 
     @property
     def sort_key(self) -> str:
-        return format_time(self.transact_time)
+        # With its publisher: two may publish one price until each has heard of the other.
+        return f"{format_time(self.transact_time)}#{self.origin}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from typing import NewType
 
 OrderID = NewType("OrderID", str)
 
-_NUMBER = re.compile(r"([A-Z][A-Z0-9]{2})(\d{8})-([a-z2-7]{13})-([a-z2-7]{13})")
+_NUMBER = re.compile(r"([A-Z][A-Z0-9]{2})(\d{8})-([a-z2-7]{13})-([a-z2-7]{13})", re.ASCII)
 
 
 class MalformedNumber(ValueError):

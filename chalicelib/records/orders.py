@@ -16,6 +16,7 @@ from .record import Record
 
 _Kind = TypeVar("_Kind", bound="OrderRecord")
 
+_PLACED = "placed"
 _AVG_PX_DIGITS = Decimal("0.000001")
 
 _ESSENTIALS = (
@@ -45,7 +46,7 @@ class Terms:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OrderRecord(Record):
+class OrderRecord(Record, abstract=True):
     """What every record of an order says. Terms are None only where a cancel came first."""
 
     order_id: OrderID
@@ -95,17 +96,15 @@ class OrderRecord(Record):
 class Placed(OrderRecord):
     """An order as a customer utility accepted it (NewOrderSingle, 35=D).
 
-    `orig_time` is the customer's own TransactTime; `enterprise_version` fixes the sequence of
-    street utilities the order is tried at.
+    `orig_time` is the customer's own TransactTime, whose day is in the number.
     """
 
     ord_status: OrdStatus = OrdStatus.PENDING_NEW
     orig_time: datetime
-    enterprise_version: int
     entered_by: str
 
     def _event(self) -> str:
-        return "placed"
+        return _PLACED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +116,7 @@ class CancelRequested(OrderRecord):
 
     ord_status: OrdStatus = OrdStatus.PENDING_CANCEL
     cancel_tag: str
+    orig_time: datetime
     entered_by: str
 
     def _event(self) -> str:
@@ -200,6 +200,11 @@ class Claim(OrderRecord):
     def on(cls, order: OrderRecord, found: Found, *, origin: str, transact_time: datetime) -> Self:
         """A claim of, or a taking back of, this order."""
         return following(order, cls, origin=origin, transact_time=transact_time, found=found)
+
+
+def placed_key(number: Number, origin: str) -> str:
+    """Where an order lies as a utility placed it, in whatever table."""
+    return f"{number.prefix}{origin}#{_PLACED}"
 
 
 def claim_key(number: Number) -> str:

@@ -34,9 +34,10 @@ class Record:
 
     kinds: ClassVar[dict[str, type["Record"]]] = {}
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        Record.kinds[cls.__name__] = cls
+        if not abstract:
+            Record.kinds[cls.__name__] = cls
 
     @property
     def partition_key(self) -> str:

@@ -110,7 +110,10 @@ def _about(order_id: OrderID, ordered: Sequence[OrderRecord]) -> list[OrderRecor
     What has other terms than the number's own is another order's, and one of the two is refused.
     """
     own = next((r.terms for r in ordered if r.order_id == order_id and r.terms is not None), None)
-    return [record for record in ordered if None in (own, record.terms) or record.terms == own]
+    if own is None:
+        return list(ordered)
+    others = {record.order_id for record in ordered if record.terms not in (None, own)} - {order_id}
+    return [record for record in ordered if record.order_id not in others]
 
 
 def _terms(ordered: Sequence[OrderRecord]) -> Terms | None:

@@ -21,6 +21,9 @@ TICKS_PER_BAR = 4
 # What one order may take of a tick: the bar's volume over this. Large orders fill in parts.
 _VOLUME_SHARE = 400
 
+# ... but in no more parts than this, however large: its log must stay short enough to be read.
+_PARTS_MAX = 100
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
@@ -92,7 +95,8 @@ class SimulatedExchange:
         if last_fill is not None and last_fill >= shown.starts:
             return Resting(until=self._next_crossing(terms, shown.index + 1))
         if _crosses(terms, shown.price):
-            return Fill(quantity=min(leaves, shown.size), price=shown.price)
+            part = max(shown.size, -(-terms.order_qty // _PARTS_MAX))
+            return Fill(quantity=min(leaves, part), price=shown.price)
         return Resting(until=self._next_crossing(terms, shown.index + 1))
 
     def _next_crossing(self, terms: Terms, index: int) -> datetime | None:

@@ -26,6 +26,7 @@ from ..records.orders import (
 )
 from ..records.record import read_record
 from ..records.times import stamp
+from ..tables.reading import read_all
 from ..tables.store import Store, span
 from .exchange import MARKET, Fill, Resting, SimulatedExchange
 
@@ -83,8 +84,13 @@ def claim_order(order: Placed, at: Floor, *, now: datetime) -> None:
     if taken is None:
         return
     first = Claim.from_item(taken)
-    if first.found is Found.CLAIMED and first.terms != order.terms:
+    if first.found is not Found.CLAIMED:
+        return
+    if first.terms != order.terms:
         at.records.insert(_refuse_duplicate(order, first, at.name, now).to_item())
+    elif order.order_id != first.order_id:
+        # A cancel of this other entry may have waited to be known for one of the same order.
+        work_order(first.order_id, at, now=now)
 
 
 def acknowledge(claim: Claim, at: Floor, *, now: datetime) -> None:
@@ -146,19 +152,20 @@ def next_step(log: Log, exchange: SimulatedExchange, now: datetime) -> Step | No
 def read_log(number: Number, at: Floor) -> Log | None:
     """Read an order's log and what its inbox has of it; None if it is not this utility's."""
     pk = number.account_key
-    asked = [read_record(item) for item in at.inbox.query(pk, *span(number.prefix)).items]
+    asked = list(map(read_record, read_all(pk, *span(number.prefix), at.inbox)))
     claims = [record for record in asked if isinstance(record, Claim)]
     if not claims or claims[0].found is not Found.CLAIMED or claims[0].origin != at.name:
         return None
-    said = at.records.query(pk, *span(f"{number.prefix}{at.name}#")).items
-    written = [read_record(item) for item in said]
+    written = list(map(read_record, read_all(pk, *span(f"{number.prefix}{at.name}#"), at.records)))
     reports = [
         record
         for record in written
         if isinstance(record, ExecutionReport) and record.terms == claims[0].terms
     ]
     refusals = {r.cancel_tag for r in written if isinstance(r, OrderCancelReject)}
-    cancels = {r.cancel_tag: r for r in asked if isinstance(r, CancelRequested)}
+    same = {r.order_id for r in asked if isinstance(r, Placed | Claim) and r.terms == claims[0].terms}
+    # A cancel of another entry of the ClOrdID counts once that is known to be the same order.
+    cancels = {r.cancel_tag: r for r in asked if isinstance(r, CancelRequested) and r.order_id in same}
     canceled = any(report.exec_type is ExecType.CANCELED for report in reports)
     granted = {
         tag

@@ -35,8 +35,7 @@ def publish_prices(
     """Publish the prices that have changed, of the symbols whose publisher this utility is.
 
     A symbol has one publisher: the first of its sequence that gives signs of life. A price is keyed
-    by when it was first shown, so publishing it again, or twice while publishers change, is no new
-    record.
+    by when it was first shown, so publishing it again is no new record.
     """
     for symbol in exchange.bars:
         if _publisher(sequence(symbol), origin, market, now) != origin:
@@ -47,10 +46,10 @@ def publish_prices(
             transact_time=tick.starts,
             symbol=symbol,
             last_px=tick.price,
-            open_px=tick.bar.open_px,
+            first_px=tick.bar.open_px,
             high_px=tick.bar.high_px,
             low_px=tick.bar.low_px,
-            market_date=tick.bar.date,
+            market_date=tick.bar.date.replace("-", ""),
             expires=int((now + _KEPT).timestamp()),
         )
         market.insert(price.to_item())

@@ -14,10 +14,8 @@ from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
 from ..records.record import Item
+from .attributes import decode, encode
 from .store import Page, StoreError, Unreachable
-
-# Attributes that DynamoDB itself reads as numbers: the time to live.
-_NUMBERS = frozenset({"Expires"})
 
 _BATCH_MAX = 25
 _CONNECT_SECONDS_MAX = 1
@@ -181,13 +179,3 @@ def connection(region: str, endpoint: str | None) -> Connection:
 
 def _key(pk: str, sk: str) -> dict[str, dict[str, str]]:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
-
-
-def encode(item: Item) -> dict[str, dict[str, str]]:
-    """An item as DynamoDB's API and streams write it."""
-    return {name: {"N" if name in _NUMBERS else "S": value} for name, value in item.items()}
-
-
-def decode(found: Mapping[str, Mapping[str, str]]) -> Item:
-    """An item out of an answer of DynamoDB's or a stream's image."""
-    return {name: next(iter(value.values())) for name, value in found.items()}

@@ -16,7 +16,7 @@ from typing import Any
 from chalicelib.enterprise import Holding
 from chalicelib.records.fix import BuySell, ExecType, OrdStatus, OrdType
 from chalicelib.records.numbers import Number, OrderID, parse_number
-from chalicelib.records.orders import Claim, ExecutionReport, Found, claim_key, exec_id
+from chalicelib.records.orders import Claim, ExecutionReport, Found, claim_key, exec_id, placed_key
 from chalicelib.records.times import format_time
 
 from ..client import Client, RequestRefused, until
@@ -471,7 +471,7 @@ def order_first_at(
 def in_inbox(stage: Stage, street: str, number: Number) -> bool:
     """Whether an order's message has arrived at a street utility."""
     inbox = stage.table(street, Holding.INBOX)
-    return inbox.get(number.account_key, f"{number.prefix}c1#placed") is not None
+    return inbox.get(number.account_key, placed_key(number, "c1")) is not None
 
 
 def claim_of(stage: Stage, street: str, number: Number) -> Claim:

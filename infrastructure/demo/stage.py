@@ -19,7 +19,8 @@ from chalicelib.enterprise import Enterprise, Holding, load_enterprise
 from chalicelib.records.numbers import Number, account_key, order_tag
 from chalicelib.records.record import Item
 from chalicelib.records.times import day_of
-from chalicelib.tables.dynamodb import DynamoDBStore, decode
+from chalicelib.tables.attributes import decode
+from chalicelib.tables.dynamodb import DynamoDBStore
 
 from ..client import Client, until
 from ..engine import client as engine_client
@@ -86,7 +87,7 @@ class Stage:
         for attempt in range(1000):
             cl_ord_id = f"{prefix}-{attempt}"
             number = self.number("C01", account, cl_ord_id)
-            if self.enterprise.sequence(number.account_key, number.day, number.tag)[0] == street:
+            if self.enterprise.sequence(number.day, number.account_key, number.tag)[0] == street:
                 return cl_ord_id
         raise NotAsExpected(f"no ClOrdID leads to {street} first")
 

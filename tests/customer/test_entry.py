@@ -53,7 +53,7 @@ def test_accepting_an_order_is_one_write(kept: MemoryStore, records: Watched) ->
     assert records.asked == {"insert": 1}
     assert [read_record(item) for item in kept.everything()] == [order]
     assert (order.transact_time, order.orig_time) == (later(2), NOW)
-    assert (order.entered_by, order.origin, order.enterprise_version) == ("ada", "c1", 1)
+    assert (order.entered_by, order.origin) == ("ada", "c1")
 
 
 @pytest.mark.requirement("T10")
@@ -202,6 +202,15 @@ def test_a_cancel_that_comes_before_its_order_of_another_utility_is_kept(records
     assert is_new
     assert (asked.terms, asked.orig_cl_ord_id) == (None, None)
     assert asked.account == "ACC-1"
+
+
+@pytest.mark.requirement("T12")
+def test_a_cancel_takes_no_terms_from_another_entry_of_the_cl_ord_id(
+    kept: MemoryStore, records: Watched
+) -> None:
+    kept.insert(ORDER.to_item())
+    asked, _ = ask_to_cancel(str(number(code="C02")), records)
+    assert asked.terms is None
 
 
 @pytest.mark.requirement("T3")

@@ -250,7 +250,7 @@ def price(px: str, at: datetime) -> MarketData:
         transact_time=at,
         symbol="IBM",
         last_px=paid,
-        open_px=paid,
+        first_px=paid,
         high_px=paid,
         low_px=paid,
         market_date="20100104",

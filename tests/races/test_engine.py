@@ -68,7 +68,6 @@ def placed(order: int) -> Placed:
         origin="c1",
         transact_time=NOW,
         orig_time=NOW,
-        enterprise_version=1,
         entered_by="alice",
     )
 

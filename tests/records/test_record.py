@@ -69,8 +69,8 @@ ASSET: dict[str, Any] = {**WRITTEN, "account_key": NUMBER.account_key, "account"
 LARGEST: Mapping[type[Record], Record] = {
     type(record): record
     for record in (
-        Placed(**ORDER, orig_time=TIME, enterprise_version=10**9, entered_by="s" * 255),
-        CancelRequested(**CANCEL, cancel_tag=NUMBER.tag, entered_by="s" * 255),
+        Placed(**ORDER, orig_time=TIME, entered_by="s" * 255),
+        CancelRequested(**CANCEL, cancel_tag=NUMBER.tag, orig_time=TIME, entered_by="s" * 255),
         Routed(**ORDER, street=UTILITY, found=Found.TAKEN_BACK),
         ExecutionReport(
             **CANCEL,
@@ -113,7 +113,7 @@ LARGEST: Mapping[type[Record], Record] = {
             **WRITTEN,
             symbol=SYMBOL,
             last_px=PRICE,
-            open_px=PRICE,
+            first_px=PRICE,
             high_px=PRICE,
             low_px=PRICE,
             market_date="20101231",
@@ -192,7 +192,6 @@ def test_numbers_are_written_in_plain_digits(value: str, text: str) -> None:
         ({"Price": "Infinity"}, "Price"),
         ({"TransactTime": "today"}, "TransactTime"),
         ({"Side": "9"}, "Side"),
-        ({"EnterpriseVersion": "1.5"}, "EnterpriseVersion"),
     ],
 )
 def test_an_item_that_cannot_be_read_is_refused_by_field_and_place(

@@ -93,7 +93,7 @@ def test_a_resting_order_fills_at_the_very_tick_it_was_told() -> None:
     assert ask(after, price="7") == fill(50, "7")
 
 
-@pytest.mark.parametrize(("leaves", "quantity"), [(99, 99), (100, 100), (101, 100), (10**9, 100)])
+@pytest.mark.parametrize(("leaves", "quantity"), [(99, 99), (100, 100), (101, 100), (10_000, 100)])
 def test_a_tick_is_good_for_a_share_of_the_bars_volume(leaves: int, quantity: int) -> None:
     assert ask(0, leaves=leaves) == fill(quantity, "10")
 
@@ -102,6 +102,10 @@ def test_a_large_order_fills_in_parts_one_to_a_tick() -> None:
     assert ask(1, leaves=150, last=0) == Resting(until=later(15))
     assert ask(15, leaves=150, last=0) == fill(100, "8")
     assert ask(29, leaves=50, last=15) == Resting(until=later(30))
+
+
+def test_however_large_an_order_is_it_fills_in_a_hundred_parts() -> None:
+    assert ask(0, leaves=10**9) == fill(10**7, "10")
 
 
 def test_a_symbol_hardly_traded_fills_a_share_at_a_time() -> None:

@@ -226,6 +226,27 @@ def test_a_cancel_that_comes_before_its_order_stops_it_with_nothing_filled(s1: S
     assert s1.told() == [(NEW, 0, 100), (CANCELED, 0, 0)]
 
 
+def test_a_cancel_of_a_refused_entry_leaves_the_order_of_that_cl_ord_id_alone(s1: StreetUtility) -> None:
+    other = placed(terms(price="8"), origin="c2")
+    s1.receive(RESTING)
+    s1.receive(other)
+    s1.receive(cancel(other, knows_terms=False), now=later(1))
+    assert s1.told()[0] == (NEW, 0, int(RESTING.order_qty or 0))
+    assert CANCELED not in [told[0] for told in s1.told()]
+
+
+def test_a_cancel_of_another_entry_counts_once_that_is_known_to_be_the_same_order(
+    s1: StreetUtility,
+) -> None:
+    other = placed(terms(price="9"), origin="c2")
+    s1.receive(RESTING)
+    s1.receive(cancel(other, knows_terms=False), now=later(1))
+    assert CANCELED not in [told[0] for told in s1.told()]
+    s1.inbox.insert(other.to_item())
+    claim_order(other, s1.floor, now=later(2))
+    assert s1.told()[-1][0] == CANCELED
+
+
 @pytest.mark.requirement("T6")
 def test_a_cancel_of_a_resting_order_ends_it_under_the_cancels_own_cl_ord_id(
     s1: StreetUtility,

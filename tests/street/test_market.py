@@ -76,14 +76,20 @@ def test_the_first_of_a_sequence_publishes_though_its_own_sign_has_not_arrived(
 
 
 @pytest.mark.requirement("T15")
-def test_a_price_that_is_still_shown_is_no_new_record_whoever_publishes_it(market: MemoryStore) -> None:
+def test_a_price_that_is_still_shown_is_no_new_record(market: MemoryStore) -> None:
     publish("s1", market)
     before = market.everything()
     publish("s1", market, later(14))
-    publish("s2", market, later(14))
     assert market.everything() == before
     publish("s1", market, later(16))
     assert published(market)[-2:] == [("s1", "IBM", NOW, 10), ("s1", "IBM", later(15), 8)]
+
+
+def test_one_price_of_two_publishers_has_a_key_for_each(market: MemoryStore) -> None:
+    # Each before it has heard of the other; a copy must find its key free, or the same record there.
+    publish("s1", market)
+    publish("s2", market)
+    assert [(origin, symbol) for origin, symbol, _, _ in published(market)].count(("s2", "AAPL")) == 1
 
 
 def test_a_price_says_when_it_was_really_paid_and_when_it_may_be_forgotten(

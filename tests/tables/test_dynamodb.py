@@ -4,14 +4,8 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from chalicelib.tables.dynamodb import (
-    KEY_ATTRIBUTES,
-    KEY_SCHEMA,
-    DynamoDBStore,
-    connection,
-    decode,
-    encode,
-)
+from chalicelib.tables.attributes import decode, encode
+from chalicelib.tables.dynamodb import KEY_ATTRIBUTES, KEY_SCHEMA, DynamoDBStore, connection
 from chalicelib.tables.store import Store, StoreError, Unreachable, span
 from tests.tables.contract import StoreContract, item
 

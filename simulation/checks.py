@@ -1,0 +1,177 @@
+"""What must hold: cheap checks after each step, full ones when all is quiet."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from decimal import Decimal
+
+from chalicelib.customer import inquiry
+from chalicelib.enterprise import WRITES, Holding, Side
+from chalicelib.entry.answers import order_answer
+from chalicelib.records.fix import BuySell, ExecType, OrdStatus
+from chalicelib.records.ledger import AssetKind, Posting
+from chalicelib.records.numbers import account_key
+from chalicelib.records.orders import Claim, ExecutionReport, Found
+from chalicelib.records.record import BYTES_MAX, Item, item_bytes, read_record
+from chalicelib.state.holdings import fold_holdings
+from chalicelib.state.orders import OrderState
+from chalicelib.tables.reading import read_ledger
+
+from .workload import BROKER, Workload, is_out_of_reach
+from .world import ACCOUNTS, SECRET, World
+
+_ENDED = {OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED}
+
+
+class Watch:
+    """The cheap checks: reads of each table only what has come since the last look."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._seen: dict[str, int] = defaultdict(int)
+        self._executed: dict[tuple[str, str], dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+        self._claimed: dict[tuple[str, str], set[str]] = defaultdict(set)
+
+    def look(self) -> None:
+        """AssertionError if something that has come may not be."""
+        assert not self._world.violations, self._world.violations[0]
+        for name, table in self._world.tables.items():
+            for item in table.stream[self._seen[name] :]:
+                assert item_bytes(item) <= BYTES_MAX, f"{item['sk']} is too large"
+                self._check(name, item)
+            self._seen[name] = len(table.stream)
+
+    def _check(self, name: str, item: Item) -> None:
+        owner = self._world.enterprise.owner(name).name
+        kind = item.get("RecordType")
+        if kind == "Claim" and item["Found"] == Found.CLAIMED:
+            claim = Claim.from_item(item)
+            place = (claim.partition_key, claim.number.prefix)
+            self._claimed[place].add(claim.origin)
+            assert len(self._claimed[place]) == 1, f"claimed by {sorted(self._claimed[place])}: {place}"
+        if kind == "ExecutionReport" and item["Origin"] == owner and item["ExecType"] == ExecType.TRADE:
+            self._check_execution(ExecutionReport.from_item(item))
+
+    def _check_execution(self, report: ExecutionReport) -> None:
+        assert report.last_qty is not None
+        assert report.order_qty is not None
+        by = self._executed[report.partition_key, report.number.prefix]
+        by[report.origin] += report.last_qty
+        assert len(by) == 1, f"executed by {sorted(by)}: {report.order_id}"
+        assert sum(by.values()) <= report.order_qty, f"executed too much: {report.order_id}"
+
+
+def check_all(world: World, workload: Workload) -> None:
+    """Everything, once all is quiet: AssertionError says what does not hold."""
+    check_nothing_waits(world)
+    check_replicas(world)
+    check_accepted(world, workload)
+    check_books(world)
+
+
+def check_nothing_waits(world: World) -> None:
+    for name, queue in world.queues.items():
+        assert not queue.messages, f"{name} still has {queue.messages[0].body[:80]}"
+        assert not queue.dead, f"{name} has dead letters"
+
+
+def check_replicas(world: World) -> None:
+    """Copies equal their sources, record for record."""
+    for writer in world.enterprise.utilities:
+        for holding in WRITES[writer.side]:
+            written = _by_key(world, writer.name, holding, writer.name)
+            for holder in world.enterprise.holders(writer, holding):
+                held = _by_key(world, holder, holding, writer.name)
+                assert held == written, f"{holder} differs from {writer.name} in {holding} records"
+
+
+def check_accepted(world: World, workload: Workload) -> None:
+    """What was accepted is there at every customer utility, alike, and has come to where it should."""
+    customers = [utility.name for utility in world.enterprise.on(Side.CUSTOMER)]
+    for order_id, terms in workload.numbers().items():
+        states = [_state(world, order_id, name) for name in customers]
+        answers = [order_answer(state) for state in states]
+        assert all(answer == answers[0] for answer in answers), f"answers to {order_id} differ"
+        state = states[0]
+        assert state.terms == terms, f"{order_id} was accepted with other terms"
+        assert not state.exceptions, f"{order_id}: {state.exceptions}"
+        assert not state.waits_for, f"{order_id} waits for {state.waits_for}"
+        assert state.ord_status in _ENDED or is_out_of_reach(terms), f"{order_id} is {state.ord_status}"
+    for order_id, cl_ord_id in workload.cancels:
+        state = _state(world, order_id, customers[0])
+        assert state.ord_status in _ENDED, f"{order_id} goes on after cancel {cl_ord_id}"
+
+
+def check_books(world: World) -> None:
+    """What accounts have is what they brought in and what was executed, at the firm and everywhere."""
+    wanted = _traded(_executions(world))
+    firm = world.enterprise.on(Side.FIRM)[0]
+    holders = [firm.name, *world.enterprise.holders(firm, Holding.FIRM)]
+    for holder in holders:
+        books = world.tables[world.enterprise.table(holder, Holding.FIRM)]
+        for account in ACCOUNTS:
+            for kind, asset, brought in (
+                (AssetKind.BALANCE, "USD", Decimal(1_000_000)),
+                (AssetKind.POSITION, "AAPL", Decimal(1000)),
+            ):
+                ledger = read_ledger(account_key(account, SECRET), kind, books)
+                has = {posting.asset: posting.quantity for posting in fold_holdings(ledger).postings}
+                should = brought + wanted.get((account, asset), Decimal(0))
+                assert has[asset] == should, f"{account} has {has[asset]} {asset} at {holder}, not {should}"
+    _check_postings(world)
+
+
+def _check_postings(world: World) -> None:
+    """Each posting follows from the one before it."""
+    firm = world.enterprise.on(Side.FIRM)[0].name
+    last: dict[tuple[str, str, str], Posting] = {}
+    for item in sorted(world.tables[world.enterprise.table(firm, Holding.FIRM)].everything(), key=_place):
+        record = read_record(item) if "RecordType" in item else None
+        if isinstance(record, Posting):
+            key = (record.account, record.asset, record.day)
+            before = last.get(key)
+            if before is not None:
+                assert record.version == before.version + 1, f"a version is missing before {record}"
+                assert record.quantity == before.quantity + record.change, f"does not add up: {record}"
+            last[key] = record
+
+
+def _executions(world: World) -> Iterable[ExecutionReport]:
+    for street in world.enterprise.on(Side.STREET):
+        for item in world.tables[world.enterprise.table(street.name, Holding.STREET)].everything():
+            if item["Origin"] == street.name and item.get("ExecType") == ExecType.TRADE:
+                yield ExecutionReport.from_item(item)
+
+
+def _traded(reports: Iterable[ExecutionReport]) -> Mapping[tuple[str, str], Decimal]:
+    total: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for report in reports:
+        assert report.symbol is not None
+        assert report.last_qty is not None
+        assert report.last_px is not None
+        sign = 1 if report.side is BuySell.BUY else -1
+        total[report.account, report.symbol] += sign * report.last_qty
+        total[report.account, "USD"] -= sign * report.last_qty * report.last_px
+    return total
+
+
+def _state(world: World, order_id: str, utility: str) -> OrderState:
+    here = world.here(utility)
+    return inquiry.inquire_order(
+        order_id,
+        BROKER,
+        SECRET,
+        code=here.utility.code,
+        held=here.held(),
+        # Later than any clock says, so that nothing is set aside.
+        now=world.now + timedelta(minutes=5),
+    )
+
+
+def _by_key(world: World, holder: str, holding: Holding, origin: str) -> dict[tuple[str, str], Item]:
+    table = world.tables[world.enterprise.table(holder, holding)]
+    return {(item["pk"], item["sk"]): item for item in table.everything() if item.get("Origin") == origin}
+
+
+def _place(item: Item) -> tuple[str, str]:
+    return item["pk"], item["sk"]

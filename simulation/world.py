@@ -1,0 +1,373 @@
+"""The world: tables with streams, queues, clocks and utilities, all in memory.
+
+Time goes on only when it is told to, and everything random comes in as an argument; so one seed is
+one history.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any, cast
+
+from chalicelib.bootstrap import Here, acting_for
+from chalicelib.enterprise import Enterprise, Holding, Side, parse_enterprise
+from chalicelib.entry import streams
+from chalicelib.firm.booking import Books, open_account
+from chalicelib.network.replication import Queue
+from chalicelib.records.numbers import account_key
+from chalicelib.records.record import Item
+from chalicelib.settings import Settings
+from chalicelib.street.exchange import Bar, SimulatedExchange
+from chalicelib.tables.attributes import encode
+from chalicelib.tables.memory import MemoryStore
+from chalicelib.tables.store import Store
+from infrastructure.event_sources import QueueSource, ScheduleSource, StreamSource, event_sources, matches
+
+from .faults import Faults, Killed, Window
+
+START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+ACCOUNTS = ("A-1", "A-2")
+SECRET = bytes(32)
+
+_SIGN_OF_LIFE = timedelta(seconds=10)
+_SWEEP = timedelta(minutes=1)
+_BATCH_MAX = 10
+_ATTEMPTS_MAX = 5
+_ROUNDS_MAX = 400
+
+_BARS = {
+    "AAPL": [
+        Bar(
+            date=f"2012-06-{day:02}",
+            open_px=Decimal(570 + day),
+            high_px=Decimal(576 + day),
+            low_px=Decimal(566 + day),
+            close_px=Decimal(572 + day),
+            volume=20_000,
+        )
+        for day in range(1, 9)
+    ]
+}
+
+Function = Callable[[Mapping[str, Any], object], Any]
+
+
+class Table(MemoryStore):
+    """A table whose every new item is on its stream, and that notices content that changes."""
+
+    def __init__(self, name: str, violations: list[str]) -> None:
+        self.stream: list[Item] = []
+        self._violations = violations
+        super().__init__(name, self.stream.append)
+
+    def copy(self, items: Sequence[Item]) -> Sequence[Item]:
+        for item in items:
+            taken = self.insert(item)
+            if taken is not None and dict(taken) != dict(item):
+                self._violations.append(f"{self.name}: {item['pk']}/{item['sk']} came with other content")
+        return ()
+
+
+@dataclass
+class Message:
+    """A message in a queue."""
+
+    name: str
+    body: str
+    due: datetime
+    receives: int = 0
+
+
+@dataclass
+class MemoryQueue:
+    """A queue in memory, and its dead letters."""
+
+    name: str
+    now: Callable[[], datetime]
+    names: Iterator[int]
+    messages: list[Message] = field(default_factory=list)
+    dead: list[Message] = field(default_factory=list)
+
+    def send(self, body: str, delay: timedelta = timedelta(0)) -> None:
+        name = f"message-{next(self.names)}"
+        self.messages.append(Message(name, body, self.now() + max(delay, timedelta(0))))
+
+    def hold(self, receipt: str, wait: timedelta) -> None:
+        for message in self.messages:
+            if message.name == receipt:
+                message.due = self.now() + wait
+
+    def take_back_dead(self) -> int:
+        taken, self.dead = self.dead, []
+        for message in taken:
+            self.send(message.body)
+        return len(taken)
+
+
+@dataclass
+class Stream:
+    """Where one function is in one table's stream."""
+
+    source: StreamSource
+    utility: str
+    table: Table
+    position: int = 0
+    attempts: int = 0
+
+    @property
+    def left(self) -> int:
+        return len(self.table.stream) - self.position
+
+
+class World:
+    """An enterprise at work, and the hands that move it."""
+
+    def __init__(self, enterprise: Enterprise, skews: Mapping[str, timedelta]) -> None:
+        self.enterprise = enterprise
+        self.now = START
+        self.faults = Faults()
+        self.violations: list[str] = []
+        self.up = {utility.name for utility in enterprise.utilities}
+        self.tables = {
+            name: Table(name, self.violations) for u in enterprise.utilities for name in enterprise.tables(u)
+        }
+        self.queues: dict[str, MemoryQueue] = {}
+        self.queue_sources: list[tuple[str, QueueSource]] = []
+        self.streams: list[Stream] = []
+        self._names = count()
+        self._skews = skews
+        self._due: dict[tuple[str, str], datetime] = {}
+        self._every: dict[tuple[str, str], timedelta] = {}
+        self._here = {utility.name: self._make(utility.name) for utility in enterprise.utilities}
+        self._open_accounts()
+        self._connect()
+
+    def here(self, utility: str) -> Here:
+        """What a utility works with."""
+        return self._here[utility]
+
+    def call(self, utility: str, act: Callable[[], Any]) -> Any:
+        """Have a utility do something; Killed if that kills it, and then it is down."""
+        try:
+            with acting_for(self._here[utility]):
+                return act()
+        except Killed:
+            self.up.discard(utility)
+            raise
+
+    def restart(self, utility: str) -> None:
+        """Start a killed utility: it has forgotten what was only in its memory."""
+        self._here[utility].suspected.clear()
+        self.faults.dies_at.pop(utility, None)
+        self.up.add(utility)
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass, and clocks call what is due."""
+        self.now += by
+        for (utility, function), due in sorted(self._due.items()):
+            if due <= self.now and utility in self.up:
+                self._due[utility, function] = self.now + self._every[utility, function]
+                self._invoke(utility, function, {})
+
+    def deliver_stream(self, stream: Stream, random: Random) -> None:
+        """Hand over the next batch of a stream, perhaps in another order."""
+        if stream.utility not in self.up or not stream.left:
+            return
+        size = random.randint(1, min(_BATCH_MAX, stream.left))
+        batch = stream.table.stream[stream.position : stream.position + size]
+        if random.random() < 0.3 and size > 1:
+            random.shuffle(batch)
+            self.faults.struck["delivered in another order"] += 1
+        if self._hand_over(stream, batch):
+            stream.position += size
+            stream.attempts = 0
+        elif stream.utility in self.up:
+            stream.attempts += 1
+            if stream.attempts > _ATTEMPTS_MAX * _BATCH_MAX:
+                self.violations.append(f"{stream.source.name} would set {batch[0]['sk']} aside")
+                stream.position += size
+
+    def deliver_again(self, stream: Stream, random: Random) -> None:
+        """Hand over a batch that was handed over long ago."""
+        if stream.utility not in self.up or not stream.position:
+            return
+        start = random.randrange(stream.position)
+        end = random.randint(start + 1, min(start + _BATCH_MAX, stream.position))
+        self.faults.struck["replayed after later ones"] += 1
+        self._hand_over(stream, stream.table.stream[start:end])
+
+    def deliver_queue(self, utility: str, source: QueueSource, random: Random) -> None:
+        """Hand over one due message of a queue, perhaps twice."""
+        queue = self.queues[source.queue]
+        due = [message for message in queue.messages if message.due <= self.now]
+        if utility not in self.up or not due:
+            return
+        message = random.choice(due)
+        message.receives += 1
+        if not self._receive(utility, source, queue, message):
+            return
+        if random.random() < 0.1:
+            self.faults.struck["message delivered twice"] += 1
+            return
+        queue.messages.remove(message)
+
+    def settle(self, random: Random) -> bool:
+        """Mend everything, and go on until all is quiet: whether it came to that."""
+        self.faults.heal()
+        for utility in sorted(self._here):
+            self.restart(utility)
+        for _ in range(_ROUNDS_MAX):
+            self._deliver_all(random)
+            coming = self._next_due()
+            if coming is None:
+                return True
+            self.advance(max(coming - self.now, timedelta(seconds=1)))
+        return False
+
+    def _deliver_all(self, random: Random) -> None:
+        busy = True
+        while busy:
+            busy = False
+            for stream in self.streams:
+                while stream.left:
+                    self.deliver_stream(stream, random)
+                    busy = True
+            for utility, source in self.queue_sources:
+                queue = self.queues[source.queue]
+                while any(message.due <= self.now for message in queue.messages):
+                    self.deliver_queue(utility, source, random)
+                    busy = True
+
+    def _next_due(self) -> datetime | None:
+        """When something will be due, but for signs of life, and prices that are never reached."""
+        waiting = [m.due for queue in self.queues.values() for m in queue.messages]
+        dead = any(queue.dead for queue in self.queues.values())
+        return self.now + _SWEEP if dead else min(waiting, default=None)
+
+    def _hand_over(self, stream: Stream, batch: Sequence[Item]) -> bool:
+        name = stream.table.name
+        events = [_stream_record(name, item, place) for place, item in enumerate(batch)]
+        wanted = [e for e in events if any(matches(p, e) for p in stream.source.patterns)]
+        if not wanted:
+            return True
+        answer = self._invoke(stream.utility, stream.source.function, {"Records": wanted})
+        return answer is not None and not answer["batchItemFailures"]
+
+    def _receive(self, utility: str, source: QueueSource, queue: MemoryQueue, message: Message) -> bool:
+        event = {
+            "messageId": message.name,
+            "receiptHandle": message.name,
+            "body": message.body,
+            "attributes": {"ApproximateReceiveCount": str(message.receives)},
+            "eventSourceARN": f"arn:aws:sqs:local:000000000000:{source.queue}",
+        }
+        answer = self._invoke(utility, source.function, {"Records": [event]})
+        if answer is not None and not answer["batchItemFailures"]:
+            return True
+        if message.receives >= source.receives_max:
+            queue.messages.remove(message)
+            queue.dead.append(message)
+        elif message.due <= self.now:
+            message.due = self.now + timedelta(seconds=30)
+        return False
+
+    def _invoke(self, utility: str, function: str, event: Mapping[str, Any]) -> Any:
+        """Call an event function as the deployment would: its answer, None if it failed."""
+        handler = cast("Function", getattr(streams, function))
+        try:
+            return self.call(utility, lambda: handler(event, None))
+        except Killed:
+            return None
+        except Exception as error:
+            self.failed = error
+            return None
+
+    def _make(self, utility: str) -> Here:
+        skew = self._skews.get(utility, timedelta(0))
+        here = Here(
+            settings=Settings(
+                utility=utility,
+                enterprise_file=Path(),
+                secret=SECRET,
+                issuer="",
+                jwks="",
+                endpoint=None,
+                replay=None,
+                epoch=START - timedelta(hours=1),
+                tick=timedelta(seconds=15),
+                sign_of_life=_SIGN_OF_LIFE,
+                check_after=timedelta(seconds=5),
+                patience=timedelta(seconds=60),
+            ),
+            enterprise=self.enterprise,
+            open_table=lambda name, region: self._window(name, utility),
+            open_queue=lambda name, region: self._queue(name),
+            clock=lambda: self.now + skew,
+        )
+        # A cached property: what it would read from a file.
+        here.__dict__["exchange"] = SimulatedExchange(
+            bars=_BARS, epoch=START - timedelta(hours=1), tick=timedelta(seconds=15)
+        )
+        return here
+
+    def _window(self, name: str, by: str) -> Store:
+        return Window(self.tables[name], by, self.enterprise.owner(name).name, self.faults)
+
+    def _queue(self, name: str) -> Queue:
+        if name not in self.queues:
+            self.queues[name] = MemoryQueue(name, lambda: self.now, self._names)
+        return self.queues[name]
+
+    def _connect(self) -> None:
+        for utility in self.enterprise.utilities:
+            for source in event_sources(self.enterprise, utility, _SIGN_OF_LIFE):
+                match source:
+                    case StreamSource():
+                        self.streams.append(Stream(source, utility.name, self.tables[source.table]))
+                    case QueueSource():
+                        self._queue(source.queue)
+                        self.queue_sources.append((utility.name, source))
+                    case ScheduleSource():
+                        self._due[utility.name, source.function] = self.now
+                        self._every[utility.name, source.function] = source.every
+
+    def _open_accounts(self) -> None:
+        firm = self.enterprise.on(Side.FIRM)[0].name
+        books = Books(name=firm, records=self.tables[self.enterprise.table(firm, Holding.FIRM)])
+        for account in ACCOUNTS:
+            brought = {"USD": Decimal("1000000.00"), "AAPL": Decimal(1000)}
+            open_account(account, account_key(account, SECRET), brought, books, now=START)
+
+
+def small_enterprise() -> Enterprise:
+    """Two customer, two street utilities and a firm."""
+    sides = {"c1": "customer", "c2": "customer", "s1": "street", "s2": "street", "firm": "firm"}
+    return parse_enterprise(
+        {
+            "name": "sim",
+            "version": 1,
+            "utility": [
+                {"name": name, "side": side, "code": f"{name[0].upper()}0{place}", "region": "here"}
+                for place, (name, side) in enumerate(sides.items(), start=1)
+            ],
+        }
+    )
+
+
+def _stream_record(table: str, item: Item, place: int) -> Mapping[str, Any]:
+    return {
+        "eventID": f"{table}-{item['sk']}",
+        "eventName": "INSERT",
+        "eventSourceARN": f"arn:aws:dynamodb:here:000000000000:table/{table}/stream/now",
+        "dynamodb": {"NewImage": encode(item), "SequenceNumber": str(place), "Keys": {}},
+    }
+
+
+def fingerprint(world: World) -> str:
+    """All that is in all tables, as text: the same history leaves the same."""
+    return json.dumps({name: table.everything() for name, table in sorted(world.tables.items())})
