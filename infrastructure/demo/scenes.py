@@ -166,7 +166,7 @@ def cancels(stage: Stage, story: Story) -> None:
         await_status(c1, placed["OrderID"], OrdStatus.FILLED)
         c2.cancel(placed["OrderID"])
         state = until(
-            lambda s: s["OrdStatus"] == OrdStatus.FILLED and not s["WaitsFor"],
+            lambda s: s.get("OrdStatus") == OrdStatus.FILLED and not s["WaitsFor"],
             lambda: c2.status(placed["OrderID"]),
             _SOON,
         )
@@ -288,7 +288,7 @@ def customer_utility_killed(stage: Stage, story: Story) -> None:
     ) as came:
         stage.start("c1")
         state = until(
-            lambda s: s["OrdStatus"] == OrdStatus.NEW and not s["WaitsFor"],
+            lambda s: s.get("OrdStatus") == OrdStatus.NEW and not s["WaitsFor"],
             lambda: c2.status(number),
             _LATER,
         )
