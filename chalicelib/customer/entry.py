@@ -8,8 +8,7 @@ from ..enterprise import Utility
 from ..records.fix import CxlRejReason, OrdRejReason, OrdType, SessionRejectReason
 from ..records.instruments import EQUITY
 from ..records.numbers import Number, OrderID, account_key, order_tag
-from ..records.orders import CancelRequested, OrderRecord, Placed, Terms
-from ..records.record import read_record
+from ..records.orders import CancelRequested, Placed, Terms, read_orders
 from ..records.times import AHEAD_MAX, Clock, day_of, stamp
 from ..refusals import CancelRefused, DuplicateOrder, Malformed, OrderRefused, UnknownOrder
 from ..tables.reading import read_all
@@ -96,7 +95,7 @@ def request_cancel(
             reason=CxlRejReason.DUPLICATE_CL_ORD_ID,
         )
     items = read_all(number.account_key, *span(number.prefix), records)
-    known = [record for record in map(read_record, items) if isinstance(record, OrderRecord)]
+    known, _ = read_orders(items)
     # Not just any entry of the ClOrdID: another may have other terms.
     order = next((r for r in known if isinstance(r, Placed) and r.order_id == str(number)), None)
     if order is None and number.code == at.utility.code:

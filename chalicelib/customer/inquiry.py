@@ -10,8 +10,8 @@ from ..records.fix import SessionRejectReason
 from ..records.ledger import AssetKind
 from ..records.market import MarketData, prices_of
 from ..records.numbers import Number, OrderID, account_key, parse_number
-from ..records.orders import OrderRecord
-from ..records.record import Item, read_record
+from ..records.orders import OrderRecord, read_orders
+from ..records.record import Item
 from ..records.times import format_time, parse_time
 from ..refusals import Malformed, UnknownOrder, UnknownSymbol
 from ..state.holdings import Holdings, fold_holdings
@@ -55,10 +55,10 @@ def inquire_order(
     waits for them; one of this utility's own that was never given out is an UnknownOrder.
     """
     number, _ = by.number(order_id, secret)
-    records = _records_of(number, held)
+    records, unread = _records_of(number, held)
     if not records and number.code == code:
         raise UnknownOrder(order_id)
-    return fold_order(number, records, now)
+    return fold_order(number, records, now, unread)
 
 
 def list_records(
@@ -66,7 +66,7 @@ def list_records(
 ) -> Sequence[OrderRecord]:
     """Everything that has arrived of an order, in the order of its happening."""
     number, _ = by.number(order_id, secret)
-    records = _records_of(number, held)
+    records, _ = _records_of(number, held)
     if not records and number.code == code:
         raise UnknownOrder(order_id)
     return sorted(records, key=lambda record: (record.transact_time, record.origin, record.sort_key))
@@ -122,14 +122,13 @@ def inquire_market_data(symbol: str, *, market: Store) -> MarketData:
     return MarketData.from_item(page.items[0])
 
 
-def _records_of(number: Number, held: Held) -> Sequence[OrderRecord]:
+def _records_of(number: Number, held: Held) -> tuple[Sequence[OrderRecord], int]:
     first, last = span(number.prefix)
     entered, reported = held.both(
         lambda: read_all(number.account_key, first, last, held.customer),
         lambda: read_all(number.account_key, first, last, held.street),
     )
-    records = map(read_record, [*entered, *reported])
-    return [record for record in records if isinstance(record, OrderRecord)]
+    return read_orders([*entered, *reported])
 
 
 def _whole_days(store: Store, pk: str, first: str, last: str) -> tuple[Sequence[Item], str | None]:
@@ -153,17 +152,19 @@ def _day(item: Item) -> str:
 def _folded(items: Iterable[Item], now: datetime) -> Sequence[OrderState]:
     """Each order among the items, newest first; entered twice, it is listed once."""
 
-    def place(record: OrderRecord) -> tuple[str, str]:
-        return record.number.day, record.number.tag
+    def place(item: Item) -> list[str]:
+        return item["sk"].split("#")[:2]
 
-    records = [record for record in map(read_record, items) if isinstance(record, OrderRecord)]
     states: list[OrderState] = []
-    for _, group in groupby(sorted(records, key=place), key=place):
-        of_order = sorted(group, key=lambda record: (record.transact_time, record.origin))
-        state = fold_order(of_order[0].number, of_order, now)
+    for _, group in groupby(sorted(items, key=place), key=place):
+        records, unread = read_orders(group)
+        if not records:
+            continue
+        records.sort(key=lambda record: (record.transact_time, record.origin))
+        state = fold_order(records[0].number, records, now, unread)
         states.append(state)
-        other = {r.order_id for r in of_order if r.terms not in (None, state.terms)}
-        states.extend(fold_order(parse_number(order_id), of_order, now) for order_id in sorted(other))
+        other = {r.order_id for r in records if r.terms not in (None, state.terms)}
+        states.extend(fold_order(parse_number(order_id), records, now, unread) for order_id in sorted(other))
     return sorted(states, key=_position, reverse=True)
 
 

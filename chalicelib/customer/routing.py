@@ -30,8 +30,9 @@ from ..records.orders import (
     Routed,
     following,
     placed_key,
+    read_orders,
 )
-from ..records.record import Item, read_record
+from ..records.record import Item
 from ..records.times import stamp
 from ..tables.reading import is_silent, read_all
 from ..tables.store import Store, Unreachable, span
@@ -111,7 +112,7 @@ def _find(order_id: OrderID, origin: str, records: Store) -> Placed | None:
 
 def _answer(order: Placed, replica: Store) -> ExecutionReport | None:
     items = read_all(order.partition_key, *span(order.number.prefix), replica)
-    reports = [record for record in map(read_record, items) if isinstance(record, ExecutionReport)]
+    reports = [record for record in read_orders(items)[0] if isinstance(record, ExecutionReport)]
     return next((report for report in reports if report.terms == order.terms), None)
 
 

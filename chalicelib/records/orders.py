@@ -4,6 +4,7 @@ Every record carries the order's number [71], type [73], status with its time [7
 so that a reader who has only one of them can show the order (T13).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 from .fix import BuySell, CxlRejReason, ExecType, OrdRejReason, OrdStatus, OrdType
 from .numbers import Number, OrderID, parse_number
-from .record import Record
+from .record import Item, Record, UnreadableRecord, read_record
 
 _Kind = TypeVar("_Kind", bound="OrderRecord")
 
@@ -210,6 +211,24 @@ def placed_key(number: Number, origin: str) -> str:
 def claim_key(number: Number) -> str:
     """Where the claim of an order lies in an inbox, whoever entered it."""
     return f"{number.prefix}claim"
+
+
+def read_orders(items: Iterable[Item]) -> tuple[list[OrderRecord], int]:
+    """The records of orders among items, and how many of the items cannot be read.
+
+    One that cannot be - of a newer version, or broken - does not hide the others.
+    """
+    records: list[OrderRecord] = []
+    unread = 0
+    for item in items:
+        try:
+            record = read_record(item)
+        except UnreadableRecord:
+            unread += 1
+        else:
+            if isinstance(record, OrderRecord):
+                records.append(record)
+    return records, unread
 
 
 def following(order: OrderRecord, kind: type[_Kind], **facts: Any) -> _Kind:

@@ -71,11 +71,11 @@ class _Label:
     text: str | None = None
 
 
-def fold_order(number: Number, records: Iterable[OrderRecord], now: datetime) -> OrderState:
+def fold_order(number: Number, records: Iterable[OrderRecord], now: datetime, unread: int = 0) -> OrderState:
     """Fold the records under a number's prefix into the state of that order.
 
     Records under other numbers with the same ClOrdID and terms are the same order, entered at
-    another utility as well.
+    another utility as well. `unread` records were there and could not be read.
     """
     arrived = {(record.origin, record.sort_key): record for record in records}.values()
     credible = [record for record in arrived if record.transact_time <= now + AHEAD_MAX]
@@ -100,7 +100,7 @@ def fold_order(number: Number, records: Iterable[OrderRecord], now: datetime) ->
         executions=tuple(executions),
         rests_on=_basis(mine),
         waits_for=tuple(_waits_for(number, mine, reports, label, missing)),
-        exceptions=tuple(_exceptions(mine, terms, cum_qty, len(arrived) - len(credible))),
+        exceptions=tuple(_exceptions(mine, terms, cum_qty, len(arrived) - len(credible), unread)),
     )
 
 
@@ -265,7 +265,7 @@ def _waits_for(
 
 
 def _exceptions(
-    ordered: Sequence[OrderRecord], terms: Terms | None, cum_qty: Decimal, set_aside: int
+    ordered: Sequence[OrderRecord], terms: Terms | None, cum_qty: Decimal, set_aside: int, unread: int
 ) -> Iterable[str]:
     if terms is not None and cum_qty > terms.order_qty:
         yield f"filled {cum_qty:f} of {terms.order_qty:f}"
@@ -291,3 +291,5 @@ def _exceptions(
             yield "canceled after it was filled"
     if set_aside:
         yield f"{set_aside} records stamped more than a minute ahead are set aside"
+    if unread:
+        yield f"{unread} records cannot be read"
