@@ -1,7 +1,11 @@
-"""`python -m simulation`: play seeds, and say what struck and what was found."""
+"""`python -m simulation`: play seeds, and say what struck and what was found.
+
+Nothing of the product is imported before a mistake has been planted in it.
+"""
 
 import logging
 import os
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -13,10 +17,13 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from .machine import play
+from .mistakes import MISTAKES, plant
 
 _HISTORIES = 20
 _STEPS = 50
+
+# Within how many seeds a mistake must be found.
+_MISTAKE_SEEDS_MAX = 200
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Played:
 
 def play_one(seed: int) -> Played:
     """Play one seed; what is found is told with the shortest history that shows it."""
+    from .machine import play
+
     logging.disable(logging.CRITICAL)
     try:
         struck, digest = play(seed, _HISTORIES, _STEPS)
@@ -43,14 +52,22 @@ def play_one(seed: int) -> Played:
 @click.command()
 @click.option("--seeds", default=100, show_default=True, help="How many seeds, from 0.")
 @click.option("--seed", type=int, help="Play only this one, and print the digest of what it leaves.")
-@click.option("--stop", is_flag=True, help="End at the first seed that finds something.")
-def main(seeds: int, seed: int | None, stop: bool) -> None:
+@click.option("--mistake", help="Plant this mistake first, and end at the seed that finds it.")
+@click.option("--mistakes", is_flag=True, help="Plant one mistake after another, and tell what finds it.")
+def main(seeds: int, seed: int | None, mistake: str | None, mistakes: bool) -> None:
     """Play histories of an enterprise with whatever can go wrong."""
-    console = Console()
+    if mistakes:
+        sys.exit(_play_mistakes())
+    if mistake is not None:
+        plant(mistake)
     if seed is not None:
         played = play_one(seed)
         click.echo(played.found or f"seed {seed}: nothing found, {played.digest}")
         sys.exit(1 if played.found else 0)
+    sys.exit(_play_seeds(seeds, stop=mistake is not None))
+
+
+def _play_seeds(seeds: int, stop: bool) -> int:
     started = time.monotonic()
     struck: Counter[str] = Counter()
     found: list[Played] = []
@@ -59,7 +76,7 @@ def main(seeds: int, seed: int | None, stop: bool) -> None:
         ProcessPoolExecutor(os.cpu_count()) as processes,
     ):
         task = progress.add_task("seeds", total=seeds)
-        for played in processes.map(play_one, range(seeds), chunksize=1):
+        for played in processes.map(play_one, range(seeds)):
             struck.update(played.struck)
             progress.advance(task)
             if played.found:
@@ -70,11 +87,30 @@ def main(seeds: int, seed: int | None, stop: bool) -> None:
     table = Table("Fault", "Struck", title=f"{seeds} seeds in {time.monotonic() - started:.0f} s")
     for fault, times in sorted(struck.items()):
         table.add_row(fault, str(times))
-    console.print(table)
+    Console().print(table)
     for played in found:
         click.echo(f"\nseed {played.seed}: {played.found}\nreplay with: make simulate SEED={played.seed}")
     click.echo(f"{seeds - len(found)} of {seeds} seeds as they should be")
-    sys.exit(1 if found else 0)
+    return 1 if found else 0
+
+
+def _play_mistakes() -> int:
+    missed = 0
+    click.echo("| mistake | found by | seed |\n|---|---|---|")
+    for mistake in MISTAKES:
+        command = [sys.executable, "-m", "simulation", "--mistake", mistake.name]
+        told = subprocess.run(  # noqa: S603 - our own command line
+            [*command, "--seeds", str(_MISTAKE_SEEDS_MAX)], capture_output=True, text=True, check=False
+        ).stdout
+        first = next((line for line in told.splitlines() if line.startswith("seed ")), None)
+        if first is None:
+            missed += 1
+            click.echo(f"| {mistake.name} | nobody | |")
+        else:
+            place, _, finding = first.partition(": ")
+            click.echo(f"| {mistake.name} | {finding} | {place.removeprefix('seed ')} |")
+    click.echo(f"\n{len(MISTAKES) - missed} of {len(MISTAKES)} mistakes found")
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

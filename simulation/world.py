@@ -216,13 +216,14 @@ class World:
             return
         queue.messages.remove(message)
 
-    def settle(self, random: Random) -> bool:
-        """Mend everything, and go on until all is quiet: whether it came to that."""
+    def settle(self, random: Random, look: Callable[[], None]) -> bool:
+        """Mend everything, and go on until all is quiet, looking all the while: whether it came to that."""
         self.faults.heal()
         for utility in sorted(self._here):
             self.restart(utility)
         for _ in range(_ROUNDS_MAX):
             self._deliver_all(random)
+            look()
             coming = self._next_due()
             if coming is None:
                 return True
