@@ -39,7 +39,7 @@ _STATUS: dict[type[Refused], HTTPStatus] = {
 
 
 def answers_problems(view: Callable[_P, Response]) -> Callable[_P, Response]:
-    """Answer what a view refuses, and what it cannot reach, with a problem document."""
+    """Answer what a view refuses, what it cannot reach and what nobody foresaw with a problem document."""
 
     @wraps(view)
     def answering(*args: _P.args, **kwargs: _P.kwargs) -> Response:
@@ -52,6 +52,12 @@ def answers_problems(view: Callable[_P, Response]) -> Callable[_P, Response]:
             return problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "a table did not answer; send the same request again, here or to another utility",
+            )
+        except Exception:
+            _log.exception("not foreseen")
+            return problem(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "something went wrong here; the same request may be sent again, here or to another utility",
             )
 
     return answering

@@ -5,10 +5,25 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import audit, scenes
+from . import audit, failures, scenes
 from .stage import running_enterprise
 from .story import Story
 
+_SCENES = (
+    scenes.first_order,
+    scenes.fifty_orders,
+    scenes.holdings,
+    scenes.cancels,
+    scenes.estimates,
+    scenes.filled_and_canceled,
+    scenes.repeated_cl_ord_id,
+    failures.customer_utility_killed,
+    failures.street_utility_killed_before_claim,
+    failures.street_utility_killed_after_claim,
+    failures.firm_killed,
+    scenes.thousand_orders,
+    audit.play,
+)
 _PORT = 8500
 _PACE_SECONDS = 1.0
 
@@ -20,8 +35,8 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="threeside-") as folder,
         running_enterprise(Path("enterprise.toml"), Path(folder), _PORT, _PACE_SECONDS) as stage,
     ):
-        scenes.play(stage, story)
-        audit.play(stage, story)
+        for scene in _SCENES:
+            scene(stage, story)
     return story.end()
 
 

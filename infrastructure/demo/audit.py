@@ -12,7 +12,7 @@ from chalicelib.records.record import Item, read_record
 
 from ..client import until
 from ..local import CUSTOMERS
-from .scenes import all_orders, expect
+from .cues import all_orders, expect
 from .stage import Stage
 from .story import Story
 

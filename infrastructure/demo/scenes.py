@@ -1,8 +1,7 @@
-"""The scenes of the story, in the order in which they are played."""
+"""Scenes of an ordinary day, and of records that contradict each other."""
 
 import csv
 import json
-import signal
 import statistics
 import subprocess
 import sys
@@ -11,60 +10,21 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from chalicelib.enterprise import Holding
-from chalicelib.records.fix import BuySell, ExecType, OrdStatus, OrdType
-from chalicelib.records.numbers import Number, OrderID, parse_number
-from chalicelib.records.orders import Claim, ExecutionReport, Found, claim_key, exec_id, placed_key
+from chalicelib.records.fix import ExecType, OrdStatus
 from chalicelib.records.times import format_time
 
-from ..client import Client, RequestRefused, until
+from ..client import until
 from ..local import CUSTOMERS, GATEWAY
+from .cues import SOON, await_status, expect, holding, market, resting, same, told, write_report
 from .stage import Stage
-from .story import NotAsExpected, Story
+from .story import Story
 
 TIMED_ORDERS = 50
 MEDIAN_SECONDS_MAX = 1.5
 IMPORTED_ORDERS = 1000
 SYMBOLS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
-
-# How long a step waits for what must come; the longest is a killed utility's way back.
-_SOON = 20.0
-_LATER = 60.0
-
-_NEVER = "1.00"
-
-
-def play(stage: Stage, story: Story) -> None:
-    """Play all scenes."""
-    for scene in (
-        first_order,
-        fifty_orders,
-        holdings,
-        cancels,
-        estimates,
-        filled_and_canceled,
-        repeated_cl_ord_id,
-        customer_utility_killed,
-        street_utility_killed_before_claim,
-        street_utility_killed_after_claim,
-        firm_killed,
-        thousand_orders,
-    ):
-        scene(stage, story)
-
-
-def market(
-    quantity: str = "100", symbol: str = "AAPL", account: str = "A-1001", side: str = "1"
-) -> dict[str, str]:
-    """A market order's fields."""
-    return {"Account": account, "Symbol": symbol, "Side": side, "OrdType": "1", "OrderQty": quantity}
-
-
-def resting(quantity: str = "100", symbol: str = "AAPL", account: str = "A-1001") -> dict[str, str]:
-    """A limit order that no price reaches."""
-    return {**market(quantity, symbol, account), "OrdType": "2", "Price": _NEVER}
 
 
 def first_order(stage: Stage, story: Story) -> None:
@@ -131,7 +91,7 @@ def holdings(stage: Stage, story: Story) -> None:
                 until(
                     lambda quantity: quantity == before + change,
                     lambda client=client: holding(client, path, name, "A-1002", asset),  # type: ignore[misc]
-                    _SOON,
+                    SOON,
                 )
                 for client in clients
             ]
@@ -168,7 +128,7 @@ def cancels(stage: Stage, story: Story) -> None:
         state = until(
             lambda s: s.get("OrdStatus") == OrdStatus.FILLED and not s["WaitsFor"],
             lambda: c2.status(placed["OrderID"]),
-            _SOON,
+            SOON,
         )
         trail = [record["RecordType"] for record in c2.get(f"/orders/{placed['OrderID']}/records")["Records"]]
         came.append(f"{told(state)}; records {', '.join(trail)}")
@@ -216,7 +176,7 @@ def filled_and_canceled(stage: Stage, story: Story) -> None:
                     state = until(
                         lambda s: s["Exceptions"] and len(s["RestsOn"]) == 2,
                         lambda: client.status(str(number)),
-                        _SOON,
+                        SOON,
                     )
                     came.append(f"{told(state)}, CumQty {state['CumQty']}, {'; '.join(state['Exceptions'])}")
                     expect(state["OrdStatus"] == OrdStatus[first.upper()], "the later one holds")
@@ -256,134 +216,6 @@ def repeated_cl_ord_id(stage: Stage, story: Story) -> None:
         kept = await_status(c1, first, OrdStatus.FILLED)
         came.append(f"{told(kept)}; {told(refused)}, OrdRejReason {refused.get('OrdRejReason')}")
         expect(refused.get("OrdRejReason") == "6", "another reason")
-
-
-def customer_utility_killed(stage: Stage, story: Story) -> None:
-    gateway, c2 = stage.client(GATEWAY, who="alice"), stage.client("c2", who="alice")
-    copied = c2.order(**market())["OrderID"]
-    await_status(c2, copied, OrdStatus.FILLED)
-    with story.step(
-        "Customer 1 is killed after it accepts an order and before it copies it",
-        "the order is accepted; customer 2 says it is not here yet",
-    ) as came:
-        stage.kill("c1")
-        stage.start("c1", fault="before:c2-customer:")
-        placed = stage.client("c1", who="alice").order(**resting())
-        number = placed["OrderID"]
-        expect(until(lambda up: not up, lambda: stage.is_running("c1"), _SOON) is False, "c1 lives on")
-        state = c2.status(number)
-        came.append(f"{number} accepted; c2: waits for {state['WaitsFor'][0]}")
-        expect("placed" in state["WaitsFor"][0], "it was copied")
-    with story.step(
-        "Through the gateway the customer goes on", "what was copied is there, new orders are filled"
-    ) as came:
-        came.append(f"earlier order: {told(gateway.status(copied))}")
-        new = gateway.order(**market())
-        came.append(
-            f"new order from {new['Origin']}: {told(await_status(gateway, new['OrderID'], OrdStatus.FILLED))}"
-        )
-        expect(new["Origin"] == "c2", "accepted by a dead utility")
-    with story.step(
-        "Customer 1 starts again", "the order appears at customer 2, once, and nothing is missing"
-    ) as came:
-        stage.start("c1")
-        state = until(
-            lambda s: s.get("OrdStatus") == OrdStatus.NEW and not s["WaitsFor"],
-            lambda: c2.status(number),
-            _LATER,
-        )
-        listed = [order["OrderID"] for order in all_orders(c2, "A-1001")]
-        came.append(f"{told(state)}; listed {listed.count(number)} time of {len(listed)} orders")
-        expect(state["OrdStatus"] == OrdStatus.NEW, "it has not appeared")
-        expect(
-            len(listed) == len(set(listed)) and {number, copied, new["OrderID"]} <= set(listed),
-            "missing",
-        )
-
-
-def street_utility_killed_before_claim(stage: Stage, story: Story) -> None:
-    c1, c2 = stage.client("c1"), stage.client("c2")
-    with story.step(
-        "Street 1 is killed between an order's message and its claim",
-        "the order is taken back and filled at street 2",
-    ) as came:
-        stage.signal("s1", signal.SIGSTOP)
-        number = order_first_at(stage, c1, "s1", "unclaimed")
-        arrived = until(bool, lambda: in_inbox(stage, "s1", parse_number(number)), _SOON)
-        stage.kill("s1")
-        expect(bool(arrived), "no message")
-        state = await_status(c2, number, OrdStatus.FILLED, _LATER)
-        came.append(f"{told(state)} by {executed_by(state)}")
-        expect(executed_by(state) == {"s2"}, "executed elsewhere")
-    with story.step("New orders while street 1 is down", "filled at street 2, at once") as came:
-        states = [
-            await_status(c2, order_first_at(stage, c1, "s1", f"meanwhile-{n}"), OrdStatus.FILLED)
-            for n in range(5)
-        ]
-        came.append(
-            ", ".join(f"{told(state)} by {executed_by(state)}" for state in states[:1])
-            + f", {len(states)} times"
-        )
-        expect(all(executed_by(state) == {"s2"} for state in states), "executed elsewhere")
-    with story.step("Street 1 returns", "it finds the order taken back; nothing is executed twice") as came:
-        stage.start("s1")
-        after = order_first_at(stage, c1, "s1", "after")
-        # Its inbox is handled in order: once a newer order is filled there, the old one has been seen.
-        until(lambda s: executed_by(s) == {"s1"}, lambda: c2.status(after), _LATER)
-        state = c2.status(number)
-        claim = claim_of(stage, "s1", parse_number(number))
-        came.append(f"at s1 the order is {claim.found}; {told(state)}, CumQty {state['CumQty']}")
-        expect(claim.found is Found.TAKEN_BACK and state["CumQty"] == "100", "executed twice")
-
-
-def street_utility_killed_after_claim(stage: Stage, story: Story) -> None:
-    c1, c2 = stage.client("c1"), stage.client("c2")
-    with story.step(
-        "Street 1 is killed between its claim and its acknowledgement",
-        "the order says `with s1, unknown`, and is not sent anywhere else",
-    ) as came:
-        stage.kill("s1")
-        stage.start("s1", fault="after:s1-inbox:#claim")
-        # The customer utilities believe in s1 again once it has given a sign of life.
-        number = order_first_at(stage, c1, "s1", "claimed", wait_for_sign=True)
-        expect(until(lambda up: not up, lambda: stage.is_running("s1"), _SOON) is False, "s1 lives on")
-        state = until(lambda s: "with s1, unknown" in s["WaitsFor"], lambda: c2.status(number), _LATER)
-        came.append(f"{told(state)}, waits for: {'; '.join(state['WaitsFor'])}")
-        expect("with s1, unknown" in state["WaitsFor"], "it does not say so")
-    with story.step("New orders meanwhile", "filled at street 2") as came:
-        state = await_status(c2, order_first_at(stage, c1, "s1", "beside"), OrdStatus.FILLED, _LATER)
-        came.append(f"{told(state)} by {executed_by(state)}")
-        expect(executed_by(state) == {"s2"}, "executed elsewhere")
-    with story.step("Street 1 returns", "the order is filled there, once") as came:
-        stage.start("s1")
-        state = await_status(c2, number, OrdStatus.FILLED, _LATER)
-        came.append(f"{told(state)} by {executed_by(state)}, {len(state['Executions'])} execution")
-        expect(
-            executed_by(state) == {"s1"} and len(state["Executions"]) == 1,
-            "executed elsewhere, or twice",
-        )
-
-
-def firm_killed(stage: Stage, story: Story) -> None:
-    c1, c2 = stage.client("c1"), stage.client("c2")
-    with story.step("The firm is killed", "orders go on; positions stay as they were") as came:
-        stage.kill("firm")
-        before = holding(c2, "/positions", "Positions", "A-1004", "FB")
-        for _ in range(5):
-            placed = c1.order(**market("100", "FB", "A-1004"))
-            state = await_status(c2, placed["OrderID"], OrdStatus.FILLED)
-        now = holding(c2, "/positions", "Positions", "A-1004", "FB")
-        came.append(f"5 orders, the last {told(state)}; FB was {before}, is {now}")
-        expect(now == before, "booked without a firm")
-    with story.step("The firm returns", "the books catch up: FB +500") as came:
-        stage.start("firm")
-        after = until(
-            lambda quantity: quantity == before + 500,
-            lambda: holding(c2, "/positions", "Positions", "A-1004", "FB"),
-            _LATER,
-        )
-        came.append(f"FB {after}")
-        expect(after == before + 500, "not booked")
 
 
 def thousand_orders(stage: Stage, story: Story) -> None:
@@ -428,111 +260,3 @@ def count_filled(stage: Stage, numbers: Iterable[str]) -> int:
         if item.get("OrdStatus") == OrdStatus.FILLED
     }
     return sum(number in done for number in numbers)
-
-
-def write_report(
-    stage: Stage, number: Number, street: str, exec_type: ExecType, time: datetime, *, account: str
-) -> None:
-    """A report of an order nobody placed here, as its street utility would write it."""
-    is_trade = exec_type is ExecType.TRADE
-    report = ExecutionReport(
-        origin=street,
-        transact_time=time,
-        order_id=OrderID(str(number)),
-        account=account,
-        cl_ord_id="told",
-        symbol="IBM",
-        side=BuySell.BUY,
-        ord_type=OrdType.MARKET,
-        order_qty=Decimal(100),
-        ord_status=OrdStatus.FILLED if is_trade else OrdStatus.CANCELED,
-        exec_id=exec_id(street, number, 1),
-        exec_type=exec_type,
-        cum_qty=Decimal(100) if is_trade else Decimal(0),
-        leaves_qty=Decimal(0),
-        avg_px=Decimal("200.98") if is_trade else None,
-        last_qty=Decimal(100) if is_trade else None,
-        last_px=Decimal("200.98") if is_trade else None,
-    )
-    stage.table(street, Holding.STREET).insert(report.to_item())
-
-
-def order_first_at(
-    stage: Stage, client: Client, street: str, prefix: str, wait_for_sign: bool = False
-) -> str:
-    """Enter an order that is brought to this street utility first: its number."""
-    if wait_for_sign:
-        time.sleep(2)
-    cl_ord_id = stage.cl_ord_id_tried_first_at(street, "A-1001", f"{prefix}-{time.time_ns()}")
-    number: str = client.order(**market(), ClOrdID=cl_ord_id)["OrderID"]
-    return number
-
-
-def in_inbox(stage: Stage, street: str, number: Number) -> bool:
-    """Whether an order's message has arrived at a street utility."""
-    inbox = stage.table(street, Holding.INBOX)
-    return inbox.get(number.account_key, placed_key(number, "c1")) is not None
-
-
-def claim_of(stage: Stage, street: str, number: Number) -> Claim:
-    """Who won an order's claim key at a street utility."""
-    item = stage.table(street, Holding.INBOX).get(number.account_key, claim_key(number))
-    if item is None:
-        raise NotAsExpected(f"nobody claimed {number} at {street}")
-    return Claim.from_item(item)
-
-
-def await_status(
-    client: Client, number: str, status: OrdStatus, seconds_max: float = _SOON
-) -> dict[str, Any]:
-    """Ask until an order has a status; NotAsExpected if it does not come to that."""
-
-    def ask() -> dict[str, Any] | None:
-        try:
-            return client.status(number)
-        except RequestRefused as refused:
-            if refused.status != 404:
-                raise
-            return None
-
-    state = until(lambda s: s is not None and s.get("OrdStatus") == status, ask, seconds_max)
-    if state is None or state.get("OrdStatus") != status:
-        raise NotAsExpected(f"{number} is {told(state) if state else 'unknown'} after {seconds_max:.0f} s")
-    return dict(state)
-
-
-def all_orders(client: Client, account: str) -> list[dict[str, Any]]:
-    """An account's orders, page by page."""
-    orders: list[dict[str, Any]] = []
-    page = client.get("/orders", Account=account)
-    orders.extend(page["Orders"])
-    while "Cursor" in page:
-        page = client.get("/orders", Account=account, cursor=page["Cursor"])
-        orders.extend(page["Orders"])
-    return orders
-
-
-def holding(client: Client, path: str, name: str, account: str, asset: str) -> Decimal:
-    """What an account has of an asset, at one utility."""
-    held = client.get(path, Account=account)[name]
-    return next((Decimal(entry["Quantity"]) for entry in held if entry["Asset"] == asset), Decimal(0))
-
-
-def executed_by(state: Mapping[str, Any]) -> set[str]:
-    """Which street utilities executed an order."""
-    return {execution["ExecID"].split(".")[0] for execution in state["Executions"]}
-
-
-def told(state: Mapping[str, Any]) -> str:
-    """A state in two words."""
-    return f"{state.get('OrdStatusName', 'not here yet')}, LeavesQty {state.get('LeavesQty', '?')}"
-
-
-def same(values: list[Any]) -> bool:
-    return all(value == values[0] for value in values)
-
-
-def expect(holds: bool, otherwise: str) -> None:
-    """NotAsExpected unless it holds."""
-    if not holds:
-        raise NotAsExpected(otherwise)
