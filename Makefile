@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: run demo test check simulate requirements
+.PHONY: run demo test check simulate mistakes requirements
 
 run: .venv/installed
 	$(BIN)/python -m infrastructure run
@@ -24,6 +24,9 @@ check: .venv/installed
 SEEDS ?= 100
 simulate: .venv/installed
 	$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+mistakes: .venv/installed
+	$(BIN)/python -m simulation --mistakes
 
 requirements: .venv/installed
 	$(BIN)/python -m tests.requirements docs/requirements.md

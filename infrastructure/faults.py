@@ -40,34 +40,43 @@ def parse_fault(text: str) -> Fault:
     return Fault(moment, table, key_part)
 
 
-class FaultyStore:
-    """A table whose writer may be killed before or after a write."""
+class Interposed:
+    """A table with somebody in between, who sees every request and may prevent it."""
 
-    def __init__(self, store: Store, fault: Fault) -> None:
+    def __init__(self, store: Store) -> None:
         self.name = store.name
-        self._store = store
-        self._fault = fault
+        self.store = store
+
+    def before_read(self) -> None:
+        """Called before every read."""
+
+    def before_write(self, items: Sequence[Item]) -> None:
+        """Called before every write."""
+
+    def after_write(self, items: Sequence[Item]) -> None:
+        """Called after every write, before its caller hears of it."""
 
     def insert(self, item: Item) -> Item | None:
-        self._fault.strikes("before", self.name, [item])
-        taken = self._store.insert(item)
-        self._fault.strikes("after", self.name, [item])
+        self.before_write([item])
+        taken = self.store.insert(item)
+        self.after_write([item])
         return taken
 
     def insert_together(self, items: Sequence[Item], unless: tuple[str, str] | None = None) -> bool:
-        self._fault.strikes("before", self.name, items)
-        done = self._store.insert_together(items, unless)
-        self._fault.strikes("after", self.name, items)
+        self.before_write(items)
+        done = self.store.insert_together(items, unless)
+        self.after_write(items)
         return done
 
     def copy(self, items: Sequence[Item]) -> Sequence[Item]:
-        self._fault.strikes("before", self.name, items)
-        left = self._store.copy(items)
-        self._fault.strikes("after", self.name, items)
+        self.before_write(items)
+        left = self.store.copy(items)
+        self.after_write(items)
         return left
 
     def get(self, pk: str, sk: str) -> Item | None:
-        return self._store.get(pk, sk)
+        self.before_read()
+        return self.store.get(pk, sk)
 
     def query(
         self,
@@ -79,4 +88,19 @@ class FaultyStore:
         limit: int | None = None,
         beyond: str | None = None,
     ) -> Page:
-        return self._store.query(pk, first, last, backward=backward, limit=limit, beyond=beyond)
+        self.before_read()
+        return self.store.query(pk, first, last, backward=backward, limit=limit, beyond=beyond)
+
+
+class FaultyStore(Interposed):
+    """A table whose writer may be killed before or after a write."""
+
+    def __init__(self, store: Store, fault: Fault) -> None:
+        super().__init__(store)
+        self._fault = fault
+
+    def before_write(self, items: Sequence[Item]) -> None:
+        self._fault.strikes("before", self.name, items)
+
+    def after_write(self, items: Sequence[Item]) -> None:
+        self._fault.strikes("after", self.name, items)

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import click
 from rich.console import Console
@@ -21,6 +22,7 @@ from .mistakes import MISTAKES, plant
 
 _HISTORIES = 20
 _STEPS = 50
+_KINDS = ("Lost", "Doubled", "Divergent", "Unbalanced")
 
 # Within how many seeds a mistake must be found.
 _MISTAKE_SEEDS_MAX = 200
@@ -36,13 +38,13 @@ class Played:
     found: str | None
 
 
-def play_one(seed: int) -> Played:
+def play_one(seed: int, shorten: bool = True) -> Played:
     """Play one seed; what is found is told with the shortest history that shows it."""
     from .machine import play
 
     logging.disable(logging.CRITICAL)
     try:
-        struck, digest = play(seed, _HISTORIES, _STEPS)
+        struck, digest = play(seed, _HISTORIES, _STEPS, shorten)
     except Exception as error:  # whatever was found, it is told
         notes = "\n".join(getattr(error, "__notes__", ()))
         return Played(seed, Counter(), "", f"{type(error).__name__}: {error}\n{notes}")
@@ -76,7 +78,7 @@ def _play_seeds(seeds: int, stop: bool) -> int:
         ProcessPoolExecutor(os.cpu_count()) as processes,
     ):
         task = progress.add_task("seeds", total=seeds)
-        for played in processes.map(play_one, range(seeds)):
+        for played in processes.map(partial(play_one, shorten=not stop), range(seeds)):
             struck.update(played.struck)
             progress.advance(task)
             if played.found:
@@ -90,7 +92,9 @@ def _play_seeds(seeds: int, stop: bool) -> int:
     Console().print(table)
     for played in found:
         click.echo(f"\nseed {played.seed}: {played.found}\nreplay with: make simulate SEED={played.seed}")
-    click.echo(f"{seeds - len(found)} of {seeds} seeds as they should be")
+    kinds = Counter(played.found.partition(":")[0] for played in found if played.found)
+    told = ", ".join(f"{kinds.pop(kind, 0)} {kind.lower()}" for kind in _KINDS)
+    click.echo(f"{told}, {sum(kinds.values())} else: {seeds - len(found)} of {seeds} seeds as they should be")
     return 1 if found else 0
 
 

@@ -5,20 +5,51 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 
+from chalicelib.bootstrap import Here
 from chalicelib.customer import inquiry
 from chalicelib.enterprise import WRITES, Holding, Side
 from chalicelib.entry.answers import order_answer
 from chalicelib.records.fix import BuySell, ExecType, OrdStatus
 from chalicelib.records.ledger import AssetKind, Posting
 from chalicelib.records.numbers import account_key
-from chalicelib.records.orders import Claim, ExecutionReport, Found
+from chalicelib.records.orders import Claim, ExecutionReport
+from chalicelib.records.orders import Found as Outcome
 from chalicelib.records.record import BYTES_MAX, Item, item_bytes, read_record
+from chalicelib.refusals import UnknownOrder
 from chalicelib.state.holdings import fold_holdings
 from chalicelib.state.orders import OrderState
 from chalicelib.tables.reading import read_ledger
 
 from .workload import BROKER, Workload, is_out_of_reach
 from .world import ACCOUNTS, SECRET, World
+
+
+class Found(AssertionError):
+    """Something that must hold does not.
+
+    Found
+    ├── Lost         what was accepted is not there, or does not go on
+    ├── Doubled      an order is claimed or executed twice, or for too much
+    ├── Divergent    a copy differs from its source, or two utilities answer differently
+    └── Unbalanced   the books are not what was executed
+    """
+
+
+class Lost(Found):
+    pass
+
+
+class Doubled(Found):
+    pass
+
+
+class Divergent(Found):
+    pass
+
+
+class Unbalanced(Found):
+    pass
+
 
 _ENDED = {OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED}
 
@@ -33,8 +64,9 @@ class Watch:
         self._claimed: dict[tuple[str, str], set[str]] = defaultdict(set)
 
     def look(self) -> None:
-        """AssertionError if something that has come may not be."""
-        assert not self._world.violations, self._world.violations[0]
+        """Found if something that has come may not be."""
+        hold(not self._world.overwritten, Divergent, "; ".join(self._world.overwritten[:1]))
+        hold(not self._world.set_aside, Lost, "; ".join(self._world.set_aside[:1]))
         for name, table in self._world.tables.items():
             for item in table.stream[self._seen[name] :]:
                 assert item_bytes(item) <= BYTES_MAX, f"{item['sk']} is too large"
@@ -44,11 +76,12 @@ class Watch:
     def _check(self, name: str, item: Item) -> None:
         owner = self._world.enterprise.owner(name).name
         kind = item.get("RecordType")
-        if kind == "Claim" and item["Found"] == Found.CLAIMED:
+        if kind == "Claim" and item["Found"] == Outcome.CLAIMED:
             claim = Claim.from_item(item)
             place = (claim.partition_key, claim.number.prefix)
             self._claimed[place].add(claim.origin)
-            assert len(self._claimed[place]) == 1, f"claimed by {sorted(self._claimed[place])}: {place}"
+            by = sorted(self._claimed[place])
+            hold(len(by) == 1, Doubled, f"claimed by {by}: {place}")
         if kind == "ExecutionReport" and item["Origin"] == owner and item["ExecType"] == ExecType.TRADE:
             self._check_execution(ExecutionReport.from_item(item))
 
@@ -57,12 +90,18 @@ class Watch:
         assert report.order_qty is not None
         by = self._executed[report.partition_key, report.number.prefix]
         by[report.origin] += report.last_qty
-        assert len(by) == 1, f"executed by {sorted(by)}: {report.order_id}"
-        assert sum(by.values()) <= report.order_qty, f"executed too much: {report.order_id}"
+        hold(len(by) == 1, Doubled, f"{report.order_id} is executed by {sorted(by)}")
+        hold(sum(by.values()) <= report.order_qty, Doubled, f"{report.order_id} is executed for too much")
+
+
+def hold(holds: bool, otherwise: type[Found], what: str) -> None:
+    """Raise what was found unless it holds."""
+    if not holds:
+        raise otherwise(what)
 
 
 def check_all(world: World, workload: Workload) -> None:
-    """Everything, once all is quiet: AssertionError says what does not hold."""
+    """Everything, once all is quiet: Found says what does not hold."""
     check_nothing_waits(world)
     check_replicas(world)
     check_accepted(world, workload)
@@ -71,8 +110,8 @@ def check_all(world: World, workload: Workload) -> None:
 
 def check_nothing_waits(world: World) -> None:
     for name, queue in world.queues.items():
-        assert not queue.messages, f"{name} still has {queue.messages[0].body[:80]}"
-        assert not queue.dead, f"{name} has dead letters"
+        hold(not queue.messages, Lost, f"{name} still has {len(queue.messages)} messages")
+        hold(not queue.dead, Lost, f"{name} still has {len(queue.dead)} dead letters")
 
 
 def check_replicas(world: World) -> None:
@@ -82,7 +121,7 @@ def check_replicas(world: World) -> None:
             written = _by_key(world, writer.name, holding, writer.name)
             for holder in world.enterprise.holders(writer, holding):
                 held = _by_key(world, holder, holding, writer.name)
-                assert held == written, f"{holder} differs from {writer.name} in {holding} records"
+                hold(held == written, Divergent, f"{holder} differs from {writer.name} in {holding} records")
 
 
 def check_accepted(world: World, workload: Workload) -> None:
@@ -91,15 +130,16 @@ def check_accepted(world: World, workload: Workload) -> None:
     for order_id, terms in workload.numbers().items():
         states = [_state(world, order_id, name) for name in customers]
         answers = [order_answer(state) for state in states]
-        assert all(answer == answers[0] for answer in answers), f"answers to {order_id} differ"
+        hold(answers[0] == answers[-1], Divergent, f"{order_id} is answered differently")
         state = states[0]
-        assert state.terms == terms, f"{order_id} was accepted with other terms"
-        assert not state.exceptions, f"{order_id}: {state.exceptions}"
-        assert not state.waits_for, f"{order_id} waits for {state.waits_for}"
-        assert state.ord_status in _ENDED or is_out_of_reach(terms), f"{order_id} is {state.ord_status}"
+        hold(state.terms == terms, Divergent, f"{order_id} has other terms than were accepted")
+        hold(not state.exceptions, Doubled, f"{order_id}: {state.exceptions}")
+        hold(not state.waits_for, Lost, f"{order_id} waits for {state.waits_for}")
+        goes_on = state.ord_status in _ENDED or is_out_of_reach(terms)
+        hold(goes_on, Lost, f"{order_id} has come no further than {state.ord_status}")
     for order_id, cl_ord_id in workload.cancels:
-        state = _state(world, order_id, customers[0])
-        assert state.ord_status in _ENDED, f"{order_id} goes on after cancel {cl_ord_id}"
+        ended = _state(world, order_id, customers[0]).ord_status in _ENDED
+        hold(ended, Lost, f"{order_id} goes on after its cancel {cl_ord_id}")
 
 
 def check_books(world: World) -> None:
@@ -117,7 +157,11 @@ def check_books(world: World) -> None:
                 ledger = read_ledger(account_key(account, SECRET), kind, books)
                 has = {posting.asset: posting.quantity for posting in fold_holdings(ledger).postings}
                 should = brought + wanted.get((account, asset), Decimal(0))
-                assert has[asset] == should, f"{account} has {has[asset]} {asset} at {holder}, not {should}"
+                hold(
+                    has[asset] == should,
+                    Unbalanced,
+                    f"{account} has {has[asset]} {asset} at {holder}, not {should}",
+                )
     _check_postings(world)
 
 
@@ -131,8 +175,9 @@ def _check_postings(world: World) -> None:
             key = (record.account, record.asset, record.day)
             before = last.get(key)
             if before is not None:
-                assert record.version == before.version + 1, f"a version is missing before {record}"
-                assert record.quantity == before.quantity + record.change, f"does not add up: {record}"
+                follows = record.version == before.version + 1
+                adds_up = record.quantity == before.quantity + record.change
+                hold(follows and adds_up, Unbalanced, f"{record} does not follow from {before}")
             last[key] = record
 
 
@@ -157,6 +202,13 @@ def _traded(reports: Iterable[ExecutionReport]) -> Mapping[tuple[str, str], Deci
 
 def _state(world: World, order_id: str, utility: str) -> OrderState:
     here = world.here(utility)
+    try:
+        return _inquire(order_id, here, world)
+    except UnknownOrder:
+        raise Lost(f"{order_id} is unknown at {utility}") from None
+
+
+def _inquire(order_id: str, here: Here, world: World) -> OrderState:
     return inquiry.inquire_order(
         order_id,
         BROKER,

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chalicelib.records.record import Item
-from chalicelib.tables.memory import MemoryStore
-from chalicelib.tables.store import Page, Unreachable
+from chalicelib.tables.store import Store, Unreachable
+from infrastructure.faults import Interposed
 
 
 class Killed(BaseException):
@@ -64,53 +64,27 @@ class Faults:
             raise Unreachable(f"{by} does not reach {owner}")
 
 
-class Window:
+class Window(Interposed):
     """A table as one utility sees it."""
 
-    def __init__(self, table: MemoryStore, by: str, owner: str, faults: Faults) -> None:
-        self.name = table.name
-        self._table = table
+    def __init__(self, table: Store, by: str, owner: str, faults: Faults) -> None:
+        super().__init__(table)
         self._by = by
         self._owner = owner
         self._faults = faults
 
-    def insert(self, item: Item) -> Item | None:
-        self._before_write()
-        taken = self._table.insert(item)
-        self._faults.after_write(self._by)
-        return taken
-
-    def insert_together(self, items: Sequence[Item], unless: tuple[str, str] | None = None) -> bool:
-        self._before_write()
-        done = self._table.insert_together(items, unless)
-        self._faults.after_write(self._by)
-        return done
-
     def copy(self, items: Sequence[Item]) -> Sequence[Item]:
         # One item at a time: a batch may end anywhere.
         for item in items:
-            self._before_write()
-            self._table.copy([item])
-            self._faults.after_write(self._by)
+            super().copy([item])
         return ()
 
-    def get(self, pk: str, sk: str) -> Item | None:
+    def before_read(self) -> None:
         self._faults.reach(self._by, self._owner)
-        return self._table.get(pk, sk)
 
-    def query(
-        self,
-        pk: str,
-        first: str,
-        last: str,
-        *,
-        backward: bool = False,
-        limit: int | None = None,
-        beyond: str | None = None,
-    ) -> Page:
-        self._faults.reach(self._by, self._owner)
-        return self._table.query(pk, first, last, backward=backward, limit=limit, beyond=beyond)
-
-    def _before_write(self) -> None:
+    def before_write(self, items: Sequence[Item]) -> None:
         self._faults.reach(self._by, self._owner)
         self._faults.before_write(self._by)
+
+    def after_write(self, items: Sequence[Item]) -> None:
+        self._faults.after_write(self._by)

@@ -21,7 +21,7 @@ from chalicelib.records.fix import BuySell
 from chalicelib.records.numbers import OrderID
 
 from .checks import Watch, check_all
-from .workload import Workload, out_of_reach
+from .workload import Workload, other_terms, out_of_reach
 from .world import ACCOUNTS, World, fingerprint, small_enterprise
 
 UTILITIES = ("c1", "c2", "s1", "s2", "firm")
@@ -73,6 +73,12 @@ class Enterprise(RuleBasedStateMachine):
     def repeat(self, place: int, utility: str) -> None:
         entered = self.workload.entered
         self.workload.enter(entered[place % len(entered)], utility)
+
+    @precondition(lambda self: self.workload.entered)
+    @rule(place=_place, utility=_any_customer)
+    def repeat_with_other_terms(self, place: int, utility: str) -> None:
+        entered = self.workload.entered
+        self.workload.enter(other_terms(entered[place % len(entered)]), utility)
 
     @precondition(lambda self: self.workload.accepted)
     @rule(place=_place, utility=_any_customer, again=st.booleans())
@@ -139,7 +145,8 @@ class Enterprise(RuleBasedStateMachine):
         assert self.world.settle(Random(0), self.watch.look), "it never comes to rest"
         check_all(self.world, self.workload)
         self.struck.update(self.world.faults.struck)
-        self.struck["orders accepted"] += len(self.workload.accepted)
+        self.struck["(orders accepted)"] += len(self.workload.accepted)
+        self.struck["(cancels accepted)"] += len(self.workload.cancels)
         self.digest.add(fingerprint(self.world))
 
 
@@ -156,8 +163,11 @@ class Digest:
         return self._hash.hexdigest()[:16]
 
 
-def play(number: int, histories: int, steps: int) -> tuple[Counter[str], str]:
-    """Play a seed's histories: what struck, and the digest of what they left; raises what was found."""
+def play(number: int, histories: int, steps: int, shorten: bool) -> tuple[Counter[str], str]:
+    """Play a seed's histories: what struck, and the digest of what they left.
+
+    Raises what was found, with the shortest history that shows it if it is to `shorten`.
+    """
     struck: Counter[str] = Counter()
     digest = Digest()
 
@@ -173,7 +183,7 @@ def play(number: int, histories: int, steps: int) -> tuple[Counter[str], str]:
             stateful_step_count=steps,
             database=None,
             deadline=None,
-            phases=(Phase.generate, Phase.shrink),
+            phases=(Phase.generate, Phase.shrink) if shorten else (Phase.generate,),
             suppress_health_check=list(HealthCheck),
             print_blob=False,
             report_multiple_bugs=False,

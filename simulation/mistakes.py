@@ -44,7 +44,7 @@ MISTAKES = (
         wrong="    found = Found.TAKEN_BACK\n",
     ),
     Mistake(
-        name="an order is executed without a claim",
+        name="an order is acknowledged without a claim",
         module="chalicelib.street.execution",
         right="    if claim.origin != at.name or claim.found is not Found.CLAIMED:\n        return\n",
         wrong="    claim = following(claim, Claim, origin=at.name, found=Found.CLAIMED,"

@@ -2,7 +2,7 @@
 told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from chalicelib.customer import entry
@@ -110,3 +110,8 @@ def out_of_reach(side: BuySell) -> Decimal:
 def is_out_of_reach(terms: Terms) -> bool:
     """Whether an order rests until it is canceled."""
     return terms.price == _OUT_OF_REACH[terms.side]
+
+
+def other_terms(order: NewOrder) -> NewOrder:
+    """The same ClOrdID for one share more: of two such entries one is to be refused."""
+    return replace(order, terms=replace(order.terms, order_qty=order.terms.order_qty + 1))

@@ -60,16 +60,16 @@ Function = Callable[[Mapping[str, Any], object], Any]
 class Table(MemoryStore):
     """A table whose every new item is on its stream, and that notices content that changes."""
 
-    def __init__(self, name: str, violations: list[str]) -> None:
+    def __init__(self, name: str, overwritten: list[str]) -> None:
         self.stream: list[Item] = []
-        self._violations = violations
+        self._overwritten = overwritten
         super().__init__(name, self.stream.append)
 
     def copy(self, items: Sequence[Item]) -> Sequence[Item]:
         for item in items:
             taken = self.insert(item)
             if taken is not None and dict(taken) != dict(item):
-                self._violations.append(f"{self.name}: {item['pk']}/{item['sk']} came with other content")
+                self._overwritten.append(f"{item['sk']} of {self.name} came with other content")
         return ()
 
 
@@ -131,10 +131,11 @@ class World:
         self.enterprise = enterprise
         self.now = START
         self.faults = Faults()
-        self.violations: list[str] = []
+        self.overwritten: list[str] = []
+        self.set_aside: list[str] = []
         self.up = {utility.name for utility in enterprise.utilities}
         self.tables = {
-            name: Table(name, self.violations) for u in enterprise.utilities for name in enterprise.tables(u)
+            name: Table(name, self.overwritten) for u in enterprise.utilities for name in enterprise.tables(u)
         }
         self.queues: dict[str, MemoryQueue] = {}
         self.queue_sources: list[tuple[str, QueueSource]] = []
@@ -189,7 +190,7 @@ class World:
         elif stream.utility in self.up:
             stream.attempts += 1
             if stream.attempts > _ATTEMPTS_MAX * _BATCH_MAX:
-                self.violations.append(f"{stream.source.name} would set {batch[0]['sk']} aside")
+                self.set_aside.append(f"{batch[0]['sk']} would be set aside by {stream.source.name}")
                 stream.position += size
 
     def deliver_again(self, stream: Stream, random: Random) -> None:

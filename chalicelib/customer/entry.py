@@ -118,7 +118,17 @@ def request_cancel(
         transact_time=stamp(now, *(record.transact_time for record in known)),
     )
     taken = records.insert(requested.to_item())
-    return (requested, True) if taken is None else (CancelRequested.from_item(taken), False)
+    if taken is None:
+        return requested, True
+    first = CancelRequested.from_item(taken)
+    if first.order_id != requested.order_id:
+        # Another entry of the order's ClOrdID: its cancel has the same place.
+        raise CancelRefused(
+            f"ClOrdID {cancel.cl_ord_id!r} was accepted as a cancel of {first.order_id}",
+            field="ClOrdID",
+            reason=CxlRejReason.DUPLICATE_CL_ORD_ID,
+        )
+    return first, False
 
 
 def _check_terms(terms: Terms) -> None:

@@ -1,10 +1,8 @@
 """When a trade settles."""
 
+from collections.abc import Container
 from datetime import date, timedelta
 from functools import cache
-
-from holidays import financial_holidays
-from holidays.holiday_base import HolidayBase
 
 from ..records.instruments import InstrumentClass
 
@@ -21,10 +19,13 @@ def settlement_date(trade_date: date, instrument: InstrumentClass) -> date:
     return day
 
 
-def _is_business_day(day: date, holidays: HolidayBase) -> bool:
+def _is_business_day(day: date, holidays: Container[date]) -> bool:
     return day.weekday() < 5 and day not in holidays
 
 
 @cache
-def _calendar(code: str) -> HolidayBase:
+def _calendar(code: str) -> Container[date]:
+    # Imported by whoever settles, and nobody else's function has to load it.
+    from holidays import financial_holidays
+
     return financial_holidays(code)

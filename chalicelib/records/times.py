@@ -1,11 +1,14 @@
 """Times as FIX writes them, and the hybrid logical clock that stamps records."""
 
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 Clock = Callable[[], datetime]
 
 _TICK = timedelta(microseconds=1)
+_USUAL = re.compile(r"\d{8}-\d\d:\d\d:\d\d\.\d{6}", re.ASCII)
 _FORMATS = ("%Y%m%d-%H:%M:%S.%f", "%Y%m%d-%H:%M:%S")
 
 # A record stamped further ahead than this is set aside: no clock of ours is that wrong.
@@ -35,6 +38,10 @@ def format_time(time: datetime) -> str:
 
 def parse_time(text: str) -> datetime:
     """Read a FIX UTCTimestamp, with or without a fraction; ValueError if it is none."""
+    if _USUAL.fullmatch(text):
+        # As records have it, and in a tenth of the time.
+        with suppress(ValueError):
+            return datetime.fromisoformat(text).replace(tzinfo=UTC)
     for form in _FORMATS:
         try:
             return datetime.strptime(text, form).replace(tzinfo=UTC)

@@ -236,6 +236,16 @@ def test_a_cancel_may_not_take_its_orders_cl_ord_id(kept: MemoryStore, records: 
     assert refusal.value.reason == CxlRejReason.DUPLICATE_CL_ORD_ID
 
 
+def test_a_cancel_may_not_take_the_cl_ord_id_of_another_entrys_cancel(
+    kept: MemoryStore, records: Watched
+) -> None:
+    kept.insert(ORDER.to_item())
+    ask_to_cancel(str(number(code="C02")), records)
+    with pytest.raises(CancelRefused) as refusal:
+        ask_to_cancel(ORDER.order_id, records)
+    assert refusal.value.reason == CxlRejReason.DUPLICATE_CL_ORD_ID
+
+
 @pytest.mark.parametrize("order_id", ["", "no number", str(number(account="ACC-2"))])
 def test_a_number_that_is_none_or_anothers_is_unknown_alike(records: Watched, order_id: str) -> None:
     with pytest.raises(UnknownOrder, match="no order of yours has the number"):
