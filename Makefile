@@ -28,6 +28,9 @@ simulate: .venv/installed
 mistakes: .venv/installed
 	$(BIN)/python -m simulation --mistakes
 
+bench: .venv/installed
+	$(BIN)/python -m bench
+
 requirements: .venv/installed
 	$(BIN)/python -m tests.requirements docs/requirements.md
 

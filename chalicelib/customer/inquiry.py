@@ -28,6 +28,9 @@ PAGE_MAX = 100
 # What one list may read of each table before it settles for whole days: about 1 MB.
 _LIST_RECORDS_MAX = 2000
 
+# Where an order stands in a list: its day, the time of its earliest record, and its number.
+_Position = tuple[str, str, OrderID]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
@@ -94,7 +97,7 @@ def list_orders(
     if before is not None:
         # A cursor without a time begins with the day before its own.
         last = f"{before[0]}~" if before[1] else before[0]
-    items, oldest = _whole_days(held.customer, pk, first, last)
+    items, oldest = _whole_days(held.customer, pk, first, last, limit, before)
     # What the street side tells of is listed, whether or not it has arrived as placed.
     street = read_all(pk, oldest or first, last, held.street)
     orders = _folded([*items, *street], now)
@@ -131,32 +134,44 @@ def _records_of(number: Number, held: Held) -> tuple[Sequence[OrderRecord], int]
     return read_orders([*entered, *reported])
 
 
-def _whole_days(store: Store, pk: str, first: str, last: str) -> tuple[Sequence[Item], str | None]:
-    """The newest items up to `last`, cut where a day begins, and that day: None if these are all."""
-    page = store.query(pk, first, last, backward=True, limit=_LIST_RECORDS_MAX)
-    items = list(page.items)
-    while page.more:
+def _whole_days(
+    store: Store, pk: str, first: str, last: str, wanted: int, before: _Position | None
+) -> tuple[Sequence[Item], str | None]:
+    """The newest items up to `last`, cut where a day begins, and that day: None if these are all.
+
+    More is read, four times as much each time, until the whole days have more orders than are wanted.
+    """
+    items: list[Item] = []
+    beyond: str | None = None
+    at_once = 4 * wanted
+    while True:
+        page = store.query(pk, first, last, backward=True, limit=at_once, beyond=beyond)
+        items.extend(page.items)
+        if not page.more:
+            return items, None
+        beyond = items[-1]["sk"]
         cut = _day(items[-1])
         whole = [item for item in items if _day(item) != cut]
-        if whole:
+        # Of the cursor's own day, some may have been listed already.
+        orders = {_order(item) for item in whole if before is None or _day(item) < before[0]}
+        if whole and (len(orders) > wanted or len(items) >= _LIST_RECORDS_MAX):
             return whole, _day(whole[-1])
-        page = store.query(pk, first, last, backward=True, limit=_LIST_RECORDS_MAX, beyond=items[-1]["sk"])
-        items.extend(page.items)
-    return items, None
+        at_once = min(4 * at_once, _LIST_RECORDS_MAX)
 
 
 def _day(item: Item) -> str:
     return item["sk"].split("#")[0]
 
 
+def _order(item: Item) -> tuple[str, ...]:
+    """The day and tag that all records of an order share."""
+    return tuple(item["sk"].split("#")[:2])
+
+
 def _folded(items: Iterable[Item], now: datetime) -> Sequence[OrderState]:
     """Each order among the items, newest first; entered twice, it is listed once."""
-
-    def place(item: Item) -> list[str]:
-        return item["sk"].split("#")[:2]
-
     states: list[OrderState] = []
-    for _, group in groupby(sorted(items, key=place), key=place):
+    for _, group in groupby(sorted(items, key=_order), key=_order):
         records, unread = read_orders(group)
         if not records:
             continue
@@ -166,9 +181,6 @@ def _folded(items: Iterable[Item], now: datetime) -> Sequence[OrderState]:
         other = {r.order_id for r in records if r.terms not in (None, state.terms)}
         states.extend(fold_order(parse_number(order_id), records, now, unread) for order_id in sorted(other))
     return sorted(states, key=_position, reverse=True)
-
-
-_Position = tuple[str, str, OrderID]
 
 
 def _position(order: OrderState) -> _Position:

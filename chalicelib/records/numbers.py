@@ -12,6 +12,7 @@ prefix. The same ClOrdID entered at two utilities on one day yields two numbers 
 import re
 from base64 import b32encode
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import NewType
 
@@ -33,7 +34,7 @@ class Number:
     account_key: str
     tag: str
 
-    @property
+    @cached_property
     def prefix(self) -> str:
         """What the sort keys of all records of the order begin with."""
         return f"{self.day}#{self.tag}#"
@@ -42,6 +43,8 @@ class Number:
         return f"{self.code}{self.day}-{self.account_key}-{self.tag}"
 
 
+# All records of an order have its number, and each is asked for it more than once.
+@lru_cache(maxsize=256)
 def parse_number(text: str) -> Number:
     """Take a transaction number apart; MalformedNumber if it is none."""
     match = _NUMBER.fullmatch(text)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 
 from ..records.fix import ExecType, OrdRejReason, OrdStatus
 from ..records.numbers import Number, OrderID
@@ -23,6 +24,8 @@ from ..records.orders import (
     average_px,
 )
 from ..records.times import AHEAD_MAX
+
+_ENDINGS = (ExecType.CANCELED, ExecType.REJECTED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +80,11 @@ def fold_order(number: Number, records: Iterable[OrderRecord], now: datetime, un
     Records under other numbers with the same ClOrdID and terms are the same order, entered at
     another utility as well. `unread` records were there and could not be read.
     """
-    arrived = {(record.origin, record.sort_key): record for record in records}.values()
-    credible = [record for record in arrived if record.transact_time <= now + AHEAD_MAX]
-    ordered = sorted(credible, key=lambda record: (record.transact_time, record.origin, record.sort_key))
+    latest = now + AHEAD_MAX
+    arrived = {(record.origin, record.sort_key): record for record in records}
+    credible = [(r.transact_time, *place, r) for place, r in arrived.items() if r.transact_time <= latest]
+    # No two are at one place, so the records themselves are never compared.
+    ordered = [record for _, _, _, record in sorted(credible)]
     mine = _about(OrderID(str(number)), ordered)
     reports = [record for record in mine if isinstance(record, ExecutionReport)]
     executions = [report for report in reports if report.exec_type is ExecType.TRADE]
@@ -100,7 +105,7 @@ def fold_order(number: Number, records: Iterable[OrderRecord], now: datetime, un
         executions=tuple(executions),
         rests_on=_basis(mine),
         waits_for=tuple(_waits_for(number, mine, reports, label, missing)),
-        exceptions=tuple(_exceptions(mine, terms, cum_qty, len(arrived) - len(credible), unread)),
+        exceptions=tuple(_exceptions(reports, terms, cum_qty, len(arrived) - len(credible), unread)),
     )
 
 
@@ -112,8 +117,8 @@ def _about(order_id: OrderID, ordered: Sequence[OrderRecord]) -> list[OrderRecor
     own = next((r.terms for r in ordered if r.order_id == order_id and r.terms is not None), None)
     if own is None:
         return list(ordered)
-    others = {record.order_id for record in ordered if record.terms not in (None, own)} - {order_id}
-    return [record for record in ordered if record.order_id not in others]
+    others = {r.order_id for r in ordered if r.order_id != order_id and r.terms not in (None, own)}
+    return [record for record in ordered if record.order_id not in others] if others else list(ordered)
 
 
 def _terms(ordered: Sequence[OrderRecord]) -> Terms | None:
@@ -130,7 +135,7 @@ def _filled(
 ) -> tuple[Decimal, Decimal | None, Decimal]:
     """CumQty, AvgPx, and how much of CumQty is only known from later reports' totals."""
     seen = sum((report.last_qty or Decimal(0) for report in executions), Decimal(0))
-    told = max(reports, key=lambda report: report.cum_qty, default=None)
+    told = max(reports, key=attrgetter("cum_qty"), default=None)
     if told is not None and told.cum_qty > seen:
         return told.cum_qty, told.avg_px, told.cum_qty - seen
     if not seen:
@@ -153,8 +158,9 @@ def _label(
     A complete fill and a Canceled contradict each other: the earlier one holds (T14). Otherwise
     FIX's precedence: what ended the order, then a pending cancel, then how far it got.
     """
+    reports = [record for record in ordered if isinstance(record, ExecutionReport)]
     endings = [
-        label for label in (_completed(executions, cum_qty, terms), _ended(ordered)) if label is not None
+        label for label in (_completed(executions, cum_qty, terms), _ended(reports)) if label is not None
     ]
     if endings:
         return min(endings, key=lambda label: label.reached)
@@ -162,9 +168,7 @@ def _label(
     if pending is not None:
         return pending
     if executions or cum_qty:
-        last = _last_report(ordered)
-        assert last is not None
-        return _Label(OrdStatus.PARTIALLY_FILLED, last.transact_time)
+        return _Label(OrdStatus.PARTIALLY_FILLED, reports[-1].transact_time)
     for kind, status in (
         (ExecutionReport, OrdStatus.NEW),
         (Placed, OrdStatus.PENDING_NEW),
@@ -188,34 +192,26 @@ def _completed(executions: Sequence[ExecutionReport], cum_qty: Decimal, terms: T
     return None
 
 
-def _ended(ordered: Sequence[OrderRecord]) -> _Label | None:
-    for record in ordered:
-        if isinstance(record, ExecutionReport):
-            if record.exec_type is ExecType.CANCELED:
-                return _Label(OrdStatus.CANCELED, record.transact_time, text=record.text)
-            if record.exec_type is ExecType.REJECTED:
-                return _Label(OrdStatus.REJECTED, record.transact_time, record.ord_rej_reason, record.text)
+def _ended(reports: Sequence[ExecutionReport]) -> _Label | None:
+    for report in reports:
+        if report.exec_type in _ENDINGS:
+            if report.exec_type is ExecType.CANCELED:
+                return _Label(OrdStatus.CANCELED, report.transact_time, text=report.text)
+            return _Label(OrdStatus.REJECTED, report.transact_time, report.ord_rej_reason, report.text)
     return None
 
 
 def _pending_cancel(ordered: Sequence[OrderRecord]) -> _Label | None:
     """A cancel asked for since the street side was last heard of, or pending by its own word."""
-    pending: _Label | None = None
-    for record in ordered:
+    for record in reversed(ordered):
         match record:
-            case CancelRequested():
-                pending = _Label(OrdStatus.PENDING_CANCEL, record.transact_time)
-            case ExecutionReport(exec_type=ExecType.PENDING_CANCEL):
-                pending = _Label(OrdStatus.PENDING_CANCEL, record.transact_time)
+            case CancelRequested() | ExecutionReport(exec_type=ExecType.PENDING_CANCEL):
+                return _Label(OrdStatus.PENDING_CANCEL, record.transact_time)
             case ExecutionReport(ord_status=OrdStatus.PENDING_CANCEL):
                 pass
             case ExecutionReport() | OrderCancelReject():
-                pending = None
-    return pending
-
-
-def _last_report(ordered: Sequence[OrderRecord]) -> ExecutionReport | None:
-    return next((record for record in reversed(ordered) if isinstance(record, ExecutionReport)), None)
+                return None
+    return None
 
 
 def _leaves(label: _Label | None, terms: Terms | None, cum_qty: Decimal) -> Decimal | None:
@@ -265,26 +261,13 @@ def _waits_for(
 
 
 def _exceptions(
-    ordered: Sequence[OrderRecord], terms: Terms | None, cum_qty: Decimal, set_aside: int, unread: int
+    reports: Sequence[ExecutionReport], terms: Terms | None, cum_qty: Decimal, set_aside: int, unread: int
 ) -> Iterable[str]:
     if terms is not None and cum_qty > terms.order_qty:
         yield f"filled {cum_qty:f} of {terms.order_qty:f}"
-    canceled = next(
-        (
-            record.transact_time
-            for record in ordered
-            if isinstance(record, ExecutionReport) and record.exec_type is ExecType.CANCELED
-        ),
-        None,
-    )
+    canceled = next((r.transact_time for r in reports if r.exec_type is ExecType.CANCELED), None)
     if canceled is not None:
-        late = [
-            record.exec_id
-            for record in ordered
-            if isinstance(record, ExecutionReport)
-            and record.exec_type is ExecType.TRADE
-            and record.transact_time > canceled
-        ]
+        late = [r.exec_id for r in reports if r.exec_type is ExecType.TRADE and r.transact_time > canceled]
         if late:
             yield f"executed after it was canceled: {', '.join(late)}"
         if terms is not None and cum_qty >= terms.order_qty and not late:

@@ -1,0 +1,1 @@
+"""What the enterprise costs: ratios to what it is built on, counts, and how they grow."""
