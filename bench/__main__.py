@@ -51,12 +51,12 @@ FULL = Efforts(
     growth_seconds=2.0,
 )
 QUICK = Efforts(
-    fold=Effort(9, 5),
-    entry=Effort(11, 25),
-    replication=Effort(7, 2),
-    inquiry=Effort(9, 10),
+    fold=Effort(9, 4),
+    entry=Effort(9, 20),
+    replication=Effort(6, 1),
+    inquiry=Effort(9, 8),
     starts=3,
-    growth_seconds=0.5,
+    growth_seconds=0.3,
 )
 
 # The inquiry first: an engine takes longer the more its tables hold.

@@ -131,17 +131,19 @@ def _measure(
 
 
 def _cpu_us(cases: Sequence[Case], seconds: float) -> list[float]:
-    """The median of each, the sizes taking turns: every one of them thrice at least."""
-    turns: list[list[float]] = []
+    """The median of each, the sizes taking turns at being the first."""
+    taken: list[list[float]] = [[] for _ in cases]
     give_up = time.monotonic() + seconds
-    while len(turns) < 3 or time.monotonic() < give_up:
-        turns.append([_once_us(case) for case in cases])
-    return [median(turn[place] for turn in turns) for place in range(len(cases))]
+    turn = 0
+    while turn < len(cases) or time.monotonic() < give_up:
+        for place in range(turn, turn + len(cases)):
+            which = place % len(cases)
+            taken[which].append(_once_us(cases[which]))
+        turn += 1
+    return [median(times) for times in taken]
 
 
 def _once_us(case: Case) -> float:
-    # Once before, or the first size would pay for what the last has left in the caches.
-    case.act()
     start = time.thread_time()
     case.act()
     return (time.thread_time() - start) * 1e6

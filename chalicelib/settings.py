@@ -53,7 +53,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
     try:
         secret = bytes.fromhex(text("SECRET"))
-        epoch = parse_time(text("EPOCH", "20260101-00:00:00"))
+        epoch = parse_time(text("EPOCH", "20260101-00:00:00.000000"))
     except ValueError as error:
         raise SettingsError(f"THREESIDE_SECRET or THREESIDE_EPOCH: {error}") from None
     replay = environment.get("THREESIDE_REPLAY")
