@@ -17,8 +17,9 @@ from chalicelib.customer.entry import NewCancel, NewOrder
 from chalicelib.records.fix import BuySell, OrdType
 from chalicelib.records.orders import Placed, Terms
 from chalicelib.records.record import Item, item_bytes
-from chalicelib.tables.store import Page, Store
+from chalicelib.tables.store import Store
 from infrastructure.event_sources import QueueSource
+from infrastructure.faults import Interposed
 from simulation.workload import BROKER
 from simulation.world import ACCOUNTS, SECRET, START, MemoryQueue, Stream, World
 
@@ -57,45 +58,30 @@ class Tally:
         self.reads += 1
 
 
-class CountedStore:
+class CountedStore(Interposed):
     """A table as one utility sees it, its requests counted."""
 
     def __init__(self, kept: Store, tally: Callable[[], Tally]) -> None:
-        self.name = kept.name
-        self._kept = kept
+        super().__init__(kept)
         self._tally = tally
 
+    def before_read(self) -> None:
+        self._tally().read()
+
     def insert(self, item: Item) -> Item | None:
-        taken = self._kept.insert(item)
+        taken = super().insert(item)
         # A condition that fails is billed as a write, and keeps nothing.
         self._tally().wrote(self.name, [item] if taken is None else [{}])
         return taken
 
     def insert_together(self, items: Sequence[Item], unless: tuple[str, str] | None = None) -> bool:
-        done = self._kept.insert_together(items, unless)
+        done = super().insert_together(items, unless)
         self._tally().wrote(self.name, items if done else [{}] * len(items))
         return done
 
     def copy(self, items: Sequence[Item]) -> Sequence[Item]:
         self._tally().wrote(self.name, items, requests=-(-len(items) // _BATCH_MAX))
-        return self._kept.copy(items)
-
-    def get(self, pk: str, sk: str) -> Item | None:
-        self._tally().read()
-        return self._kept.get(pk, sk)
-
-    def query(
-        self,
-        pk: str,
-        first: str,
-        last: str,
-        *,
-        backward: bool = False,
-        limit: int | None = None,
-        beyond: str | None = None,
-    ) -> Page:
-        self._tally().read()
-        return self._kept.query(pk, first, last, backward=backward, limit=limit, beyond=beyond)
+        return super().copy(items)
 
 
 class CountedQueue(MemoryQueue):

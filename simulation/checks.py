@@ -109,6 +109,7 @@ def check_all(world: World, workload: Workload) -> None:
 
 
 def check_nothing_waits(world: World) -> None:
+    """It has come to rest: no message waits, is dead, or has been set aside for people to read."""
     for name, queue in world.queues.items():
         hold(not queue.messages, Lost, f"{name} still has {len(queue.messages)} messages")
         hold(not queue.dead, Lost, f"{name} still has {len(queue.dead)} dead letters")

@@ -76,6 +76,12 @@ MISTAKES = (
         wrong="        pass\n",
     ),
     Mistake(
+        name="what is parked is not taken out again",
+        module="chalicelib.network.replication",
+        right="""    left = open_table(parked["table"]).copy(parked["items"])\n""",
+        wrong="""    left = parked["items"]\n""",
+    ),
+    Mistake(
         name="an execution is booked whenever it arrives",
         module="chalicelib.firm.booking",
         right="""        rows = [{"pk": pk, "sk": mark}, *(posting.to_item() for posting in postings)]\n""",

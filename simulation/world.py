@@ -217,8 +217,8 @@ class World:
             return
         queue.messages.remove(message)
 
-    def settle(self, random: Random, look: Callable[[], None]) -> bool:
-        """Mend everything, and go on until all is quiet, looking all the while: whether it came to that."""
+    def settle(self, random: Random, look: Callable[[], None]) -> None:
+        """Mend everything, and go on until all is quiet or it has had its time, looking all the while."""
         self.faults.heal()
         for utility in sorted(self._here):
             self.restart(utility)
@@ -227,9 +227,8 @@ class World:
             look()
             coming = self._next_due()
             if coming is None:
-                return True
+                return
             self.advance(max(coming - self.now, timedelta(seconds=1)))
-        return False
 
     def _deliver_all(self, random: Random) -> None:
         busy = True

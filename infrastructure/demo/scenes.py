@@ -145,8 +145,8 @@ def estimates(stage: Stage, story: Story) -> None:
         for name in ("c1", "c2"):
             # At c1, whose number it is, it would be unknown if nothing had arrived.
             state = await_status(stage.client(name), str(number), OrdStatus.FILLED)
+            expect(state["Estimate"], f"said to be certain at {name}")
         came.append(f"{told(state)}, estimate {state['Estimate']}, waits for {state['WaitsFor'][0]}")
-        expect(state["Estimate"], "said to be certain")
 
 
 def filled_and_canceled(stage: Stage, story: Story) -> None:
