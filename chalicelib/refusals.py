@@ -8,12 +8,27 @@ Refused
 ├── CancelRefused        a cancel: CxlRejReason (102)
 ├── UnknownOrder         no order of the caller's has that number
 ├── UnknownSymbol        no price of that symbol has arrived
+├── QuoteRequestRefused  a request for quote: QuoteRequestRejectReason (658)
+│   ├── DuplicateCall    the subject is registered between the two principals (R6)
+│   ├── PanelsTaken      the trader's six panels are
+│   └── RequestTaken     the QuoteReqID is taken by a request with other terms
+├── TurnRefused          what is done in a conversation: QuoteRejectReason (300)
+│   ├── Crossed          the conversation has gone on since what is answered
+│   ├── Concluded        it is over
+│   └── NotInConversation
+├── UnknownConversation  no conversation of the caller's principal has that number
 └── NotAuthenticated     no token, or one that does not hold
 """
 
 from typing import ClassVar
 
-from .records.fix import CxlRejReason, OrdRejReason, SessionRejectReason
+from .records.fix import (
+    CxlRejReason,
+    OrdRejReason,
+    QuoteRejectReason,
+    QuoteRequestRejectReason,
+    SessionRejectReason,
+)
 
 
 class Refused(Exception):
@@ -82,6 +97,77 @@ class UnknownSymbol(Refused):
             f"no price of {symbol[:32]!r} has arrived here",
             field="Symbol",
             reason=OrdRejReason.UNKNOWN_SYMBOL,
+        )
+
+
+class QuoteRequestRefused(Refused):
+    reason_field = "QuoteRequestRejectReason"
+
+    def __init__(self, detail: str, *, field: str, reason: QuoteRequestRejectReason) -> None:
+        super().__init__(detail, field=field, reason=reason)
+
+
+class DuplicateCall(QuoteRequestRefused):
+    """The detail is what the panel shows, letter for letter (R6)."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, field="Symbol", reason=QuoteRequestRejectReason.OTHER)
+
+
+class PanelsTaken(QuoteRequestRefused):
+    def __init__(self, trader: str) -> None:
+        super().__init__(
+            f"all six panels of {trader} are taken; clear one that is done",
+            field="Panel",
+            reason=QuoteRequestRejectReason.QUOTE_REQUEST_EXCEEDS_LIMIT,
+        )
+
+
+class RequestTaken(QuoteRequestRefused):
+    def __init__(self, quote_req_id: str) -> None:
+        super().__init__(
+            f"QuoteReqID {quote_req_id!r} was used today for a request with other terms",
+            field="QuoteReqID",
+            reason=QuoteRequestRejectReason.OTHER,
+        )
+
+
+class TurnRefused(Refused):
+    reason_field = "QuoteRejectReason"
+
+    def __init__(self, detail: str, *, field: str, reason: QuoteRejectReason) -> None:
+        super().__init__(detail, field=field, reason=reason)
+
+
+class Crossed(TurnRefused):
+    """What it answers is not the last thing that was said; the answer shows where it stands."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, field="Answers", reason=QuoteRejectReason.UNKNOWN_QUOTE)
+
+
+class Concluded(TurnRefused):
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, field="Conversation", reason=QuoteRejectReason.TOO_LATE_TO_ENTER)
+
+
+class NotInConversation(TurnRefused):
+    def __init__(self, trader: str, conversation: str) -> None:
+        super().__init__(
+            f"{trader} is not in conversation {conversation}",
+            field="Conversation",
+            reason=QuoteRejectReason.NOT_AUTHORIZED,
+        )
+
+
+class UnknownConversation(Refused):
+    reason_field = "QuoteRejectReason"
+
+    def __init__(self, conversation: str) -> None:
+        super().__init__(
+            f"no conversation of your principal has the number {conversation[:64]!r}",
+            field="Conversation",
+            reason=QuoteRejectReason.UNKNOWN_QUOTE,
         )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.enterprise import WRITES, Enterprise, Holding, Side, Utility, queue_purposes
+from chalicelib.enterprise import Enterprise, Holding, Side, Utility, queue_purposes
 from chalicelib.records.fix import ExecType
 
 Pattern = Mapping[str, Any]
@@ -72,7 +72,7 @@ def event_sources(enterprise: Enterprise, utility: Utility, every: timedelta) ->
 
 
 def _all(enterprise: Enterprise, utility: Utility, every: timedelta) -> Iterator[EventSource]:
-    for holding in WRITES[utility.side]:
+    for holding in utility.writes:
         yield StreamSource(
             function="replicate",
             table=enterprise.table(utility.name, holding),

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from chalicelib.enterprise import HOLDINGS, WRITES, Enterprise, Holding, Side, Utility
+from chalicelib.enterprise import Enterprise, Holding, Side, Utility
 
 # Between the side that takes orders and the one that executes them stands the firm (FIG. 2).
 _LEFT_TO_RIGHT = (Side.CUSTOMER, Side.FIRM, Side.STREET)
@@ -78,7 +78,7 @@ def _described(enterprise: Enterprise, utility: Utility) -> Described:
             table=enterprise.table(utility.name, holding),
             copied_to=enterprise.holders(utility, holding),
         )
-        for holding in WRITES[utility.side]
+        for holding in utility.writes
     )
     return Described(
         utility=utility,
@@ -89,7 +89,7 @@ def _described(enterprise: Enterprise, utility: Utility) -> Described:
 
 
 def _order_takers(enterprise: Enterprise) -> tuple[str, ...]:
-    return tuple(other.name for other in enterprise.utilities if Holding.INBOX in HOLDINGS[other.side])
+    return tuple(other.name for other in enterprise.utilities if Holding.INBOX in other.holdings)
 
 
 def _cells(described: Described) -> tuple[str, ...]:
@@ -99,7 +99,7 @@ def _cells(described: Described) -> tuple[str, ...]:
         utility.side.value,
         utility.code,
         utility.region,
-        "\n".join(HOLDINGS[utility.side]),
+        "\n".join(utility.holdings),
         "\n".join(
             f"{written.holding}: {', '.join(written.copied_to) or 'nobody'}" for written in described.writes
         ),

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from chalicelib.bootstrap import Here
 from chalicelib.customer import inquiry
-from chalicelib.enterprise import WRITES, Holding, Side
+from chalicelib.enterprise import Holding, Side
 from chalicelib.entry.answers import order_answer
 from chalicelib.records.fix import BuySell, ExecType, OrdStatus
 from chalicelib.records.ledger import AssetKind, Posting
@@ -118,7 +118,7 @@ def check_nothing_waits(world: World) -> None:
 def check_replicas(world: World) -> None:
     """Copies equal their sources, record for record."""
     for writer in world.enterprise.utilities:
-        for holding in WRITES[writer.side]:
+        for holding in writer.writes:
             written = _by_key(world, writer.name, holding, writer.name)
             for holder in world.enterprise.holders(writer, holding):
                 held = _by_key(world, holder, holding, writer.name)

@@ -18,6 +18,7 @@ class OrdType(StrEnum):
 
     MARKET = "1"
     LIMIT = "2"
+    PREVIOUSLY_QUOTED = "D"
 
 
 class OrdStatus(StrEnum):
@@ -73,3 +74,46 @@ class SessionRejectReason(StrEnum):
     INCORRECT_DATA_FORMAT_FOR_VALUE = "6"
     SENDING_TIME_ACCURACY_PROBLEM = "10"
     TAG_APPEARS_MORE_THAN_ONCE = "13"
+
+
+class QuoteRespType(StrEnum):
+    """QuoteRespType (694): what an answer to a quote is."""
+
+    HIT_LIFT = "1"
+    COUNTER = "2"
+    EXPIRED = "3"
+    PASS = "6"  # noqa: S105
+
+
+class QuoteStatus(StrEnum):
+    """QuoteStatus (297)."""
+
+    ACCEPTED = "0"
+    REJECTED = "5"
+    EXPIRED = "7"
+    PENDING = "10"
+    PASS = "11"  # noqa: S105
+    ACTIVE = "16"
+    CANCELED = "17"
+
+
+class QuoteRequestRejectReason(StrEnum):
+    """QuoteRequestRejectReason (658): why a request for quote is refused. None is for a duplicate."""
+
+    UNKNOWN_SYMBOL = "1"
+    QUOTE_REQUEST_EXCEEDS_LIMIT = "3"
+    TOO_LATE_TO_ENTER = "4"
+    INVALID_PRICE = "5"
+    NOT_AUTHORIZED_TO_REQUEST_QUOTE = "6"
+    OTHER = "99"
+
+
+class QuoteRejectReason(StrEnum):
+    """QuoteRejectReason (300): why a quote, or an answer to one, is refused."""
+
+    TOO_LATE_TO_ENTER = "4"
+    UNKNOWN_QUOTE = "5"
+    INVALID_BID_ASK_SPREAD = "7"
+    INVALID_PRICE = "8"
+    NOT_AUTHORIZED = "9"
+    OTHER = "99"

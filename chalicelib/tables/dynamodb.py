@@ -60,24 +60,32 @@ class DynamoDBStore:
         return None
 
     def insert_together(self, items: Sequence[Item], unless: tuple[str, str] | None = None) -> bool:
-        requests: list[dict[str, Any]] = [
-            {
-                "Put": {
-                    "TableName": self.name,
-                    "Item": encode(item),
-                    "ConditionExpression": _FREE,
-                }
-            }
-            for item in items
-        ]
+        requests = [self.insertion(item) for item in items]
         if unless is not None:
             check = {"TableName": self.name, "Key": _key(*unless), "ConditionExpression": _FREE}
             requests.append({"ConditionCheck": check})
+        return self.transact(requests)
+
+    def insertion(self, item: Item) -> dict[str, Any]:
+        """An insert as a part of a transaction."""
+        return {"Put": {"TableName": self.name, "Item": encode(item), "ConditionExpression": _FREE}}
+
+    def transact(self, requests: Sequence[Mapping[str, Any]]) -> bool:
+        """Write all: True. If a condition does not hold: nothing, and False."""
         try:
             self._ask("TransactWriteItems", table=False, TransactItems=requests)
         except _ConditionFailed:
             return False
         return True
+
+    def get_together(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Item]:
+        """Those of some items that there are, in one request."""
+        asked = {"Keys": [_key(*key) for key in keys], "ConsistentRead": True}
+        answer = self._ask("BatchGetItem", table=False, RequestItems={self.name: asked})
+        if answer.get("UnprocessedKeys"):
+            raise Unreachable(f"{self.name}: BatchGetItem: not all items were read")
+        items = [decode(found) for found in answer["Responses"][self.name]]
+        return {(item["pk"], item["sk"]): item for item in items}
 
     def copy(self, items: Sequence[Item]) -> Sequence[Item]:
         left: list[Item] = []

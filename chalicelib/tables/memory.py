@@ -17,17 +17,17 @@ class MemoryStore:
         self._on_insert = on_insert or (lambda item: None)
         self._items: dict[tuple[str, str], Item] = {}
         self._sort_keys: dict[str, list[str]] = defaultdict(list)
-        self._lock = RLock()
+        self.lock = RLock()
 
     def insert(self, item: Item) -> Item | None:
-        with self._lock:
+        with self.lock:
             taken = self._items.get((item["pk"], item["sk"]))
             if taken is None:
                 self._put(item)
             return taken
 
     def insert_together(self, items: Sequence[Item], unless: tuple[str, str] | None = None) -> bool:
-        with self._lock:
+        with self.lock:
             keys = [(item["pk"], item["sk"]) for item in items]
             if unless is not None:
                 keys.append(unless)
@@ -36,6 +36,14 @@ class MemoryStore:
             for item in items:
                 self._put(item)
             return True
+
+    def replace(self, item: Item) -> None:
+        """Put an item in the place of one that may be there: only for a table written in place."""
+        with self.lock:
+            if (item["pk"], item["sk"]) in self._items:
+                self._items[item["pk"], item["sk"]] = dict(item)
+            else:
+                self._put(item)
 
     def copy(self, items: Sequence[Item]) -> Sequence[Item]:
         for item in items:
@@ -57,7 +65,7 @@ class MemoryStore:
     ) -> Page:
         assert pk
         assert first, "DynamoDB takes no empty key"
-        with self._lock:
+        with self.lock:
             keys = self._sort_keys[pk]
             found = keys[bisect_left(keys, first) : bisect_right(keys, last)]
             if backward:

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from chalicelib.enterprise import WRITES, Holding, Side
+from chalicelib.enterprise import Holding, Side
 from chalicelib.records.fix import BuySell, ExecType, OrdStatus
 from chalicelib.records.ledger import Posting
 from chalicelib.records.orders import ExecutionReport
@@ -71,7 +71,7 @@ def differences(stage: Stage) -> int:
     """How many records some holder has not, or has otherwise than its writer."""
     enterprise, count = stage.enterprise, 0
     for writer in enterprise.utilities:
-        for holding in WRITES[writer.side]:
+        for holding in writer.writes:
             if holding is Holding.MARKET:
                 continue  # prices go on all the time
             written = by_key(stage.everything(writer.name, holding), writer.name)

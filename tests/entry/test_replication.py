@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.enterprise import HOLDINGS, Holding, Side
+from chalicelib.enterprise import Holding, Side
 from chalicelib.records.record import Item
 
 from .enterprise import Enterprise
@@ -25,7 +25,7 @@ ORDERS = (
 def _same_everywhere(enterprise: Enterprise) -> None:
     """Every table that holds a side's records has the same of them, but for marks, which are not copied."""
     for holding in (Holding.CUSTOMER, Holding.STREET, Holding.FIRM, Holding.MARKET):
-        holders = [utility.name for utility in enterprise.plan.utilities if holding in HOLDINGS[utility.side]]
+        holders = [utility.name for utility in enterprise.plan.utilities if holding in utility.holdings]
         copies = [
             {
                 key: item

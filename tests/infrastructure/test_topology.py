@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from chalicelib.enterprise import HOLDINGS, Enterprise, load_enterprise, parse_enterprise
+from chalicelib.enterprise import Enterprise, load_enterprise, parse_enterprise
 from infrastructure.topology import describe, topology_json, topology_mermaid, topology_table
 
 DEFAULT = load_enterprise(Path(__file__).parents[2] / "enterprise.toml")
@@ -134,7 +134,7 @@ def test_the_table_shows_every_utility_with_its_tables_and_who_holds_copies() ->
     assert f"Enterprise demo, version {DEFAULT.version}" in shown
     for utility in DEFAULT.utilities:
         assert re.search(rf"│ {utility.name} +│ {utility.side} +│ {utility.code} +│", shown)
-        for holding in HOLDINGS[utility.side]:
+        for holding in utility.holdings:
             assert f" {holding} " in shown
     assert "street: c1, c2, s2, firm" in shown
     assert "market: c1, c2, s1" in shown

@@ -1,0 +1,1 @@
+"""Dealing: conversations between banks by request for quote, and never two at once on one subject."""
