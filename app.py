@@ -4,16 +4,19 @@ from chalice.app import Chalice
 
 from chalicelib import bootstrap
 from chalicelib.enterprise import Side
-from chalicelib.entry import common, customer, streams
+from chalicelib.entry import common, customer, dealing, streams
 
 app = Chalice(app_name="threeside")
 app.register_blueprint(common.blueprint)
 app.register_blueprint(streams.streams)
 
-_side = bootstrap.here().utility.side
+_utility = bootstrap.here().utility
+_side = _utility.side
 if _side is Side.CUSTOMER:
     app.register_blueprint(customer.blueprint)
-if _side is Side.STREET:
+if _utility.deals:
+    app.register_blueprint(dealing.blueprint)
+if _side in (Side.STREET, Side.NETWORK):
     app.register_blueprint(streams.market)
-if _side is not Side.FIRM:
+if _side in (Side.CUSTOMER, Side.STREET):
     app.register_blueprint(streams.timers)

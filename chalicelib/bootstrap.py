@@ -16,22 +16,34 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache, cached_property
 from pathlib import Path
+from random import Random, SystemRandom
+from time import sleep
 
 from .customer.entry import Desk
 from .customer.inquiry import Held, Read
 from .customer.routing import Street
-from .enterprise import Enterprise, Holding, Utility, load_enterprise, queue_purposes
+from .enterprise import Enterprise, Holding, Side, Utility, load_enterprise, queue_purposes
 from .firm.booking import Books
 from .network.queues import SqsQueue
 from .network.replication import Peers, Queue, deliver
+from .network.routing import CityNode, dispatch
+from .records.conversations import ConversationRecord
 from .records.numbers import Number, OrderID
 from .records.record import Item
 from .records.times import Clock, format_time, system_clock
+from .rfq.decisions import Policy, Rules
+from .rfq.node import BankNode
+from .rfq.rates import IndicativeRates, load_fixings
+from .rfq.value_dates import value_date
 from .settings import Settings, read_settings
 from .street.exchange import Bar, SimulatedExchange
 from .street.execution import Floor
-from .tables.dynamodb import DynamoDBStore
+from .tables.dynamodb import DynamoDBRegistry, DynamoDBStore
+from .tables.registry import Registry
 from .tables.store import Store
+
+_PAUSE_SECONDS_MAX = 0.5
+_CHANCE = SystemRandom()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +54,9 @@ class Here:
     enterprise: Enterprise
     open_table: Callable[[str, str], Store]
     open_queue: Callable[[str, str], Queue]
+    open_registry: Callable[[str, str, str], Registry]
     clock: Clock = system_clock
+    pause: Callable[[int], None] = lambda attempt: None
     threads: ThreadPoolExecutor | None = None
     suspected: dict[str, datetime] = field(default_factory=dict)
 
@@ -126,16 +140,77 @@ class Here:
         bars = read_bars(self.settings.replay) if self.settings.replay else {}
         return SimulatedExchange(bars=bars, epoch=self.settings.epoch, tick=self.settings.tick)
 
+    # What a bank's node works with
+
+    @cached_property
+    def rates(self) -> IndicativeRates:
+        return IndicativeRates(
+            bank=self.utility.name,
+            fixings=load_fixings(),
+            epoch=self.settings.epoch,
+            tick=self.settings.tick,
+            spread=self.settings.spread,
+        )
+
+    def node(self) -> BankNode:
+        kept, records = (
+            self.enterprise.table(self.utility.name, holding)
+            for holding in (Holding.REGISTRATIONS, Holding.CONVERSATIONS)
+        )
+        return BankNode(
+            utility=self.utility,
+            enterprise=self.enterprise,
+            secret=self.settings.secret,
+            registry=self.open_registry(kept, records, self.utility.region),
+            rules=Rules(policy=Policy(self.settings.policy), turn=self.settings.turn, value_date=_value_date),
+            clock=self.clock,
+            send=self._send,
+            schedule=self._schedule_file,
+            pause=self.pause,
+        )
+
     # What the firm works with
 
     def books(self) -> Books:
         return Books(name=self.utility.name, records=self.own())
+
+    # What a city node works with
+
+    def city(self) -> CityNode:
+        return CityNode(
+            name=self.utility.name,
+            cities={node.name: node.city for node in self.enterprise.utilities if node.city is not None},
+            links={city.name: city.links for city in self.enterprise.on(Side.NETWORK)},
+            life=self.own(),
+            inbox=lambda name: self.table(Holding.INBOX, of=name),
+            queue=lambda name: self.queue(f"parked-{name}"),
+            suspected=self.suspected,
+        )
 
     def _sequence(self, number: Number) -> tuple[str, ...]:
         return self.enterprise.sequence(number.day, number.account_key, number.tag)
 
     def _deliver(self, name: str, item: Item) -> None:
         deliver(item, self.table(Holding.INBOX, of=name), self.queue(f"parked-{name}"))
+
+    def _send(self, record: ConversationRecord, to: str, message_id: str) -> None:
+        recipient = self.enterprise.principal(to)
+        city = self.utility.city
+        assert recipient is not None, "whom a conversation is with is in the enterprise file"
+        assert city is not None, "a bank's node is at a city"
+        dispatch(
+            record,
+            to=recipient.node,
+            sender=self.utility.name,
+            message_id=message_id,
+            now=self.clock(),
+            city_inbox=self.table(Holding.INBOX, of=city),
+            queue=self.queue(f"parked-{city}"),
+        )
+
+    def _schedule_file(self, file: str, due: datetime) -> None:
+        body = json.dumps({"file": file, "due": format_time(due)})
+        self.queue("checks").send(body, due - self.clock())
 
     def _at_once(self, act: Callable[[str], None], names: Iterable[str]) -> Iterable[None]:
         return map(act, names) if self.threads is None else self.threads.map(act, names)
@@ -146,6 +221,16 @@ class Here:
         ahead = self.threads.submit(first)
         behind = second()
         return ahead.result(), behind
+
+
+def _value_date(symbol: str, settl_type: str, time: datetime) -> str:
+    return f"{value_date(symbol, settl_type, time):%Y%m%d}"
+
+
+def pause(attempt: int, chance: Random = _CHANCE) -> None:
+    """Wait for a moment that nobody else waits for, longer with every attempt."""
+    if attempt:
+        sleep(chance.uniform(0, min(_PAUSE_SECONDS_MAX, 0.01 * 2**attempt)))
 
 
 def read_bars(path: Path) -> dict[str, tuple[Bar, ...]]:
@@ -202,6 +287,11 @@ def from_environment() -> Here:
     def open_table(name: str, region: str) -> Store:
         return DynamoDBStore(name, region, settings.endpoint)
 
+    def open_registry(kept: str, records: str, region: str) -> Registry:
+        return DynamoDBRegistry(
+            DynamoDBStore(kept, region, settings.endpoint), DynamoDBStore(records, region, settings.endpoint)
+        )
+
     @cache
     def open_queue(name: str, region: str) -> Queue:
         return SqsQueue(name, region, settings.endpoint)
@@ -211,5 +301,7 @@ def from_environment() -> Here:
         enterprise=load_enterprise(settings.enterprise_file),
         open_table=open_table,
         open_queue=open_queue,
+        open_registry=cache(open_registry),
+        pause=pause,
         threads=ThreadPoolExecutor(max_workers=16),
     )

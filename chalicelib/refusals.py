@@ -17,10 +17,11 @@ Refused
 │   ├── Concluded        it is over
 │   └── NotInConversation
 ├── UnknownConversation  no conversation of the caller's principal has that number
+├── NotADealer           the token names no principal that deals here, or no terminal of its
 └── NotAuthenticated     no token, or one that does not hold
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .records.fix import (
     CxlRejReason,
@@ -41,6 +42,8 @@ class Refused(Exception):
         self.detail = detail
         self.field = field
         self.reason = reason
+        # What the one who asks should see besides, as it goes out.
+        self.state: dict[str, Any] = {}
 
 
 class Malformed(Refused):
@@ -169,6 +172,14 @@ class UnknownConversation(Refused):
             field="Conversation",
             reason=QuoteRejectReason.UNKNOWN_QUOTE,
         )
+
+
+class NotADealer(Refused):
+    reason_field = "QuoteRequestRejectReason"
+
+    def __init__(self, detail: str) -> None:
+        reason = QuoteRequestRejectReason.NOT_AUTHORIZED_TO_REQUEST_QUOTE
+        super().__init__(detail, field="principal", reason=reason)
 
 
 class NotAuthenticated(Refused):

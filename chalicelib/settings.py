@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from .records.times import parse_time
@@ -19,6 +20,8 @@ class Settings:
     `secret` keys the hashes in transaction numbers, one for the whole enterprise. `jwks` is the key
     set of the token issuer, inline or at an https address. `endpoint` is where AWS's services are, if
     not on AWS. `replay` names the file of prices that the simulated exchange shows from `epoch` on.
+    `policy` is for calls that cross, `turn` how long each turn of a conversation may take, and `spread` is
+    that of a bank's indicative rates, in basis points.
     """
 
     utility: str
@@ -33,6 +36,9 @@ class Settings:
     sign_of_life: timedelta
     check_after: timedelta
     patience: timedelta
+    policy: str = "earliest"
+    turn: timedelta = timedelta(minutes=2)
+    spread: Decimal = Decimal(2)
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -43,6 +49,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         if value is None:
             raise SettingsError(f"THREESIDE_{name} is not set")
         return value
+
+    def number(name: str, default: str) -> Decimal:
+        value = text(name, default)
+        try:
+            return Decimal(value)
+        except ArithmeticError:
+            raise SettingsError(f"THREESIDE_{name}: expected a number, found {value!r}") from None
 
     def seconds(name: str, default: str) -> timedelta:
         value = text(name, default)
@@ -70,4 +83,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         sign_of_life=seconds("SIGN_OF_LIFE_SECONDS", "60"),
         check_after=seconds("CHECK_AFTER_SECONDS", "5"),
         patience=seconds("PATIENCE_SECONDS", "60"),
+        policy=text("POLICY", "earliest"),
+        turn=seconds("TURN_SECONDS", "120"),
+        spread=number("SPREAD_BASIS_POINTS", "2"),
     )

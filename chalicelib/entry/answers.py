@@ -1,15 +1,21 @@
 """What goes out: states and records in FIX's words, every number a string."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from ..customer.inquiry import OrderPage
+from ..records.conversations import ConversationRecord, Step, Turn
+from ..records.fix import QuoteRespType, QuoteStatus
 from ..records.ledger import Posting
 from ..records.market import MarketData
 from ..records.orders import ExecutionReport, OrderRecord
 from ..records.record import Item, format_decimal
 from ..records.times import format_time
+from ..rfq.rates import is_stale
+from ..rfq.terminal import Look
+from ..state.conversations import Conversation
 from ..state.holdings import Holdings
 from ..state.orders import OrderState
 
@@ -118,3 +124,106 @@ def _text(value: Any) -> Any:
     if hasattr(value, "tzinfo"):
         return format_time(value)
     return value
+
+
+# Where a conversation stands, in FIX's words where it has them.
+_QUOTE_STATUS: Mapping[Step, QuoteStatus] = {
+    Step.REQUESTED: QuoteStatus.PENDING,
+    Step.QUEUED: QuoteStatus.PENDING,
+    Step.ANSWERED: QuoteStatus.PENDING,
+    Step.QUOTED: QuoteStatus.ACTIVE,
+    Step.DENIED: QuoteStatus.REJECTED,
+    Step.DUPLICATE: QuoteStatus.REJECTED,
+    Step.PASSED: QuoteStatus.PASS,
+    Step.WITHDRAWN: QuoteStatus.CANCELED,
+    Step.EXPIRED: QuoteStatus.EXPIRED,
+    Step.DEALT: QuoteStatus.ACCEPTED,
+}
+_QUOTE_RESP_TYPE: Mapping[Step, QuoteRespType] = {
+    Step.COUNTERED: QuoteRespType.COUNTER,
+    Step.DEALT: QuoteRespType.HIT_LIFT,
+    Step.PASSED: QuoteRespType.PASS,
+    Step.WITHDRAWN: QuoteRespType.PASS,
+    Step.EXPIRED: QuoteRespType.EXPIRED,
+}
+
+
+def conversation_answer(file: Conversation, now: datetime) -> dict[str, Any]:
+    """A conversation as one principal's file shows it; `Answers` is what the next turn has to name."""
+    record = file.any
+    assert record is not None
+    step, standing, conclusion = file.status(now), file.standing, file.conclusion
+    return _present(
+        {
+            "Conversation": record.conversation,
+            "QuoteReqID": file.requested and file.requested.quote_req_id,
+            "Initiating": record.initiating,
+            "Destination": record.destination,
+            "Symbol": record.symbol,
+            "Side": record.side,
+            "OrderQty": record.order_qty,
+            "SettlType": record.settl_type,
+            "Step": step.value,
+            "QuoteStatus": _QUOTE_STATUS.get(step, QuoteStatus.ACTIVE),
+            "QuoteRespType": _QUOTE_RESP_TYPE.get(step),
+            "Answers": None if conclusion else file.seen,
+            "ValidUntilTime": None if conclusion else file.valid_until_time,
+            "Overdue": conclusion is None and file.is_overdue(now),
+            "BidPx": standing and standing.bid_px,
+            "OfferPx": standing and standing.offer_px,
+            "Price": standing and standing.price,
+            "Pending": file.pending and file.pending.step.value,
+            "Text": conclusion and conclusion.text,
+            "Deal": _deal(file),
+            "Turns": [conversation_record_answer(turn) for turn in file.turns],
+        }
+    )
+
+
+def look_answer(seen: Look, now: datetime) -> dict[str, Any]:
+    """What a terminal shows, or what has changed; `Cursor` asks for what comes next."""
+    return _present(
+        {
+            "Rates": seen.rates,
+            "RatesTime": seen.rates_time,
+            "RatesStale": None if seen.rates_time is None else is_stale(seen.rates_time, now),
+            "Queue": [
+                {**conversation_record_answer(call), "ForThisTerminal": call.terminal is not None}
+                for call in seen.queue
+            ],
+            "Gone": list(seen.gone),
+            "Panels": [
+                {
+                    "Panel": panel.number,
+                    "Conversation": panel.conversation,
+                    **({} if panel.file is None else conversation_answer(panel.file, now)),
+                    "News": [conversation_record_answer(record) for record in panel.news],
+                }
+                for panel in seen.panels
+            ],
+            "Cursor": seen.cursor,
+        }
+    )
+
+
+def conversation_record_answer(record: ConversationRecord) -> dict[str, Any]:
+    """A record of a conversation as a terminal gets it: no word of nodes and routes."""
+    return {
+        name: value for name, value in record.to_item().items() if name not in _KEYS | {"Origin", "Principal"}
+    }
+
+
+def _deal(file: Conversation) -> dict[str, Any] | None:
+    deal = file.conclusion
+    if not isinstance(deal, Turn) or deal.step is not Step.DEALT:
+        return None
+    ticket = file.ticket
+    return _present(
+        {
+            "Price": deal.price,
+            "Side": deal.deal_side,
+            "SettlDate": deal.settl_date,
+            "TransactTime": deal.transact_time,
+            **({} if ticket is None else conversation_record_answer(ticket)),
+        }
+    )

@@ -24,8 +24,9 @@ _SUBJECT_LENGTH_MAX = 64
 def bearer(request: AuthRequest) -> AuthResponse:
     """Let a request in whose bearer token holds (RFC 6750, RFC 7519).
 
-    The token names its subject (`sub`) and the accounts it may act for (`accounts`); its audience is
-    the enterprise. A refusal carries its reason in the context, for the gateway's answer.
+    The token names its subject (`sub`) and the accounts it may act for (`accounts`); a trader's names
+    the principal (`principal`) and the terminal (`terminal`). Its audience is the enterprise. A refusal
+    carries its reason in the context, for the gateway's answer.
     """
     import jwt
 
@@ -48,7 +49,9 @@ def bearer(request: AuthRequest) -> AuthResponse:
         return AuthResponse(routes=[], principal_id="nobody", context={"problem": str(error)})
     named = claims.get("accounts")
     accounts = [str(account) for account in named] if isinstance(named, list) else []
-    return AuthResponse(routes=["*"], principal_id=claims["sub"], context={"accounts": json.dumps(accounts)})
+    deals: dict[str, Any] = {name: str(claims[name]) for name in ("principal", "terminal") if name in claims}
+    context: dict[str, Any] = {"accounts": json.dumps(accounts), **deals}
+    return AuthResponse(routes=["*"], principal_id=claims["sub"], context=context)
 
 
 def _key(jwks: str, token: str) -> Any:

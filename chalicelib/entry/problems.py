@@ -10,12 +10,22 @@ from chalice.app import Response
 
 from ..refusals import (
     CancelRefused,
+    Concluded,
+    Crossed,
+    DuplicateCall,
     DuplicateOrder,
     Malformed,
+    NotADealer,
     NotAuthenticated,
+    NotInConversation,
     OrderRefused,
+    PanelsTaken,
+    QuoteRequestRefused,
     Refused,
+    RequestTaken,
+    TurnRefused,
     UnknownAccount,
+    UnknownConversation,
     UnknownOrder,
     UnknownSymbol,
 )
@@ -34,6 +44,16 @@ _STATUS: dict[type[Refused], HTTPStatus] = {
     CancelRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownOrder: HTTPStatus.NOT_FOUND,
     UnknownSymbol: HTTPStatus.NOT_FOUND,
+    QuoteRequestRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    DuplicateCall: HTTPStatus.CONFLICT,
+    PanelsTaken: HTTPStatus.CONFLICT,
+    RequestTaken: HTTPStatus.CONFLICT,
+    TurnRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Crossed: HTTPStatus.CONFLICT,
+    Concluded: HTTPStatus.CONFLICT,
+    NotInConversation: HTTPStatus.FORBIDDEN,
+    NotADealer: HTTPStatus.FORBIDDEN,
+    UnknownConversation: HTTPStatus.NOT_FOUND,
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
 }
 
@@ -46,7 +66,7 @@ def answers_problems(view: Callable[_P, Response]) -> Callable[_P, Response]:
         try:
             return view(*args, **kwargs)
         except Refused as refused:
-            return problem(_STATUS[type(refused)], refused.detail, **_particulars(refused))
+            return problem(_STATUS[type(refused)], refused.detail, **_particulars(refused), **refused.state)
         except Unreachable as unreachable:
             _log.warning("unreachable: %s", unreachable)
             return problem(
@@ -63,7 +83,7 @@ def answers_problems(view: Callable[_P, Response]) -> Callable[_P, Response]:
     return answering
 
 
-def problem(status: HTTPStatus, detail: str, **particulars: str) -> Response:
+def problem(status: HTTPStatus, detail: str, **particulars: Any) -> Response:
     """A problem document; `particulars` are FIX's reason and the field it is about."""
     return Response(
         body=problem_body(status, detail, **particulars),
@@ -72,7 +92,7 @@ def problem(status: HTTPStatus, detail: str, **particulars: str) -> Response:
     )
 
 
-def problem_body(status: HTTPStatus, detail: str, **particulars: str) -> dict[str, Any]:
+def problem_body(status: HTTPStatus, detail: str, **particulars: Any) -> dict[str, Any]:
     """The document itself."""
     return {
         "type": "about:blank",

@@ -10,9 +10,15 @@ from ..bootstrap import Here
 from ..customer.routing import route_cancel, route_order
 from ..enterprise import Side
 from ..firm.booking import book_execution
+from ..network.routing import relay, unwrap
+from ..records.conversations import Asked, ConversationRecord, Inquired, Message, Requested, Turn
 from ..records.fix import ExecType
 from ..records.orders import CancelRequested, Claim, ExecutionReport, Placed
-from ..records.record import Item, Record, read_record
+from ..records.record import Item, Record, UnreadableRecord, read_record
+from ..rfq.calls import receive_call
+from ..rfq.following import follow
+from ..rfq.node import BankNode
+from ..rfq.turns import receive_asked, receive_inquired, receive_turn
 from ..street.execution import acknowledge, claim_order, work_order
 
 Reaction = Callable[[Any, Here], object]
@@ -44,6 +50,29 @@ def _book(report: ExecutionReport, here: Here) -> None:
         book_execution(report, here.books(), now=here.clock())
 
 
+def _receive(message: Message, here: Here) -> None:
+    record = unwrap(message)
+    received = _RECEIVED.get(type(record))
+    if received is None:
+        raise UnreadableRecord(f"{message.sort_key}: a {type(record).__name__} is no message")
+    received(record, here.node())
+
+
+def _follow(record: ConversationRecord, here: Here) -> None:
+    follow(record, here.node(), book=lambda report: here.own().insert(report.to_item()))
+
+
+def _relay(message: Message, here: Here) -> None:
+    relay(message, here.city(), now=here.clock())
+
+
+_RECEIVED: Mapping[type[Record], Callable[[Any, BankNode], None]] = {
+    Requested: receive_call,
+    Turn: receive_turn,
+    Asked: receive_asked,
+    Inquired: receive_inquired,
+}
+
 REACTIONS: Mapping[tuple[Side, type[Record]], Reaction] = {
     (Side.CUSTOMER, Placed): _route_order,
     (Side.CUSTOMER, CancelRequested): _route_cancel,
@@ -51,7 +80,13 @@ REACTIONS: Mapping[tuple[Side, type[Record]], Reaction] = {
     (Side.STREET, Claim): _acknowledge,
     (Side.STREET, CancelRequested): _work,
     (Side.STREET, ExecutionReport): _work,
+    (Side.STREET, Message): _receive,
+    (Side.STREET, Requested): _follow,
+    (Side.STREET, Turn): _follow,
+    (Side.STREET, Asked): _follow,
+    (Side.STREET, Inquired): _follow,
     (Side.FIRM, ExecutionReport): _book,
+    (Side.NETWORK, Message): _relay,
 }
 
 

@@ -8,15 +8,20 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeVar
 
 from chalice.app import Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
+from ..bootstrap import Here
 from ..customer.customers import Customer
 from ..customer.entry import NewCancel, NewOrder
+from ..records.conversations import Step
 from ..records.fix import BuySell, OrdType, SessionRejectReason
 from ..records.orders import Terms
 from ..records.times import parse_time
-from ..refusals import Malformed
+from ..refusals import Malformed, NotADealer
+from ..rfq.calls import QuoteRequest
+from ..rfq.node import Trader
+from ..rfq.turns import Act
 
 BODY_BYTES_MAX = 4096
 
@@ -42,6 +47,9 @@ def _decimal(value: object) -> Decimal:
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7d]{1,36}$")]
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9./]{1,16}$")]
+Party = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,11}$")]
+Tenor = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{1,4}$")]
+Text = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,128}$")]
 Time = Annotated[datetime, BeforeValidator(_time)]
 Number = Annotated[Decimal, BeforeValidator(_decimal)]
 
@@ -74,6 +82,72 @@ class OrderCancelRequest(_Message):
     TransactTime: Time
 
 
+class QuoteRequestMessage(_Message):
+    """FIX QuoteRequest (35=R): whom and what a trader asks for a quote."""
+
+    QuoteReqID: Identifier
+    Destination: Party
+    Terminal: Party | None = None
+    Symbol: Symbol
+    Side: Literal["1", "2"] | None = None
+    OrderQty: Number
+    SettlType: Tenor = "0"
+    TransactTime: Time
+
+
+class _Turn(_Message):
+    # The last place of the log that the trader has seen; -1 before the call is known to be queued.
+    Answers: int = Field(ge=-1, le=9999)
+
+
+class AnswerMessage(_Turn):
+    """The call is taken from the queue."""
+
+
+class QuoteMessage(_Turn):
+    """FIX Quote (35=S)."""
+
+    BidPx: Number | None = None
+    OfferPx: Number | None = None
+    ValidUntilTime: Time | None = None
+
+
+class CounterMessage(_Turn):
+    """FIX QuoteResponse (35=AJ) with QuoteRespType 2: a counter-offer."""
+
+    Price: Number
+    Side: Literal["1", "2"] | None = None
+
+
+class TextMessage(_Turn):
+    """What one trader writes to the other."""
+
+    Text: Text
+
+
+class AcceptMessage(_Turn):
+    """FIX QuoteResponse (35=AJ) with QuoteRespType 1: hit or lift."""
+
+    Side: Literal["1", "2"] | None = None
+
+
+class PassMessage(_Turn):
+    """FIX QuoteResponse (35=AJ) with QuoteRespType 6: refuse, or hang up."""
+
+
+class ClearMessage(_Message):
+    """The panel is to be free again."""
+
+
+_TURNS: Mapping[Step, type[_Turn]] = {
+    Step.ANSWERED: AnswerMessage,
+    Step.QUOTED: QuoteMessage,
+    Step.COUNTERED: CounterMessage,
+    Step.MESSAGE: TextMessage,
+    Step.DEALT: AcceptMessage,
+    Step.PASSED: PassMessage,
+}
+
 # What pydantic finds, in FIX's words. All else is data of the wrong format.
 _REASONS: Mapping[str, SessionRejectReason] = {
     "missing": SessionRejectReason.REQUIRED_TAG_MISSING,
@@ -102,6 +176,55 @@ def parse_cancel(request: Request) -> NewCancel:
     """An OrderCancelRequest out of a request's body."""
     asked = _parse(OrderCancelRequest, request)
     return NewCancel(cl_ord_id=asked.ClOrdID, transact_time=asked.TransactTime)
+
+
+def parse_quote_request(request: Request) -> QuoteRequest:
+    """A QuoteRequest out of a request's body; Malformed names the field and FIX's reason."""
+    asked = _parse(QuoteRequestMessage, request)
+    return QuoteRequest(
+        quote_req_id=asked.QuoteReqID,
+        destination=asked.Destination,
+        terminal=asked.Terminal,
+        symbol=asked.Symbol,
+        side=_side(asked.Side),
+        order_qty=asked.OrderQty,
+        settl_type=asked.SettlType,
+        transact_time=asked.TransactTime,
+    )
+
+
+def parse_turn(step: Step, request: Request) -> Act:
+    """What a trader does in a conversation, out of a request's body."""
+    asked = _parse(_TURNS[step], request)
+    side = getattr(asked, "Side", None)
+    return Act(
+        step=step,
+        answers=asked.Answers,
+        bid_px=getattr(asked, "BidPx", None),
+        offer_px=getattr(asked, "OfferPx", None),
+        price=getattr(asked, "Price", None),
+        side=_side(side),
+        valid_until_time=getattr(asked, "ValidUntilTime", None),
+        text=getattr(asked, "Text", None),
+    )
+
+
+def parse_clear(request: Request) -> None:
+    """A request's body that says nothing, or nothing at all."""
+    if request.raw_body:
+        _parse(ClearMessage, request)
+
+
+def trader_of(request: Request, here: Here) -> Trader:
+    """Who deals: what the authorizer found in the token; NotADealer if not here."""
+    context = request.context["authorizer"]
+    principal = here.enterprise.principal(context.get("principal", ""))
+    if principal is None or principal.node != here.utility.name:
+        raise NotADealer(f"expected a token that names a principal of {here.utility.name}")
+    terminal = context.get("terminal", "")
+    if terminal not in principal.terminals:
+        raise NotADealer(f"expected a token that names a terminal of {principal.name}")
+    return Trader(principal=principal.name, trader=context["principalId"], terminal=terminal)
 
 
 def customer_of(request: Request) -> Customer:
@@ -160,6 +283,10 @@ def _in_words(error: ErrorDetails) -> str:
         return f"{str(error['loc'][0])[:64]} is not a field of this message"
     message = error["msg"].removeprefix("Value error, ")
     return message if "found" in message else f"{message}, found {str(error['input'])[:64]!r}"
+
+
+def _side(code: str | None) -> BuySell | None:
+    return None if code is None else BuySell(code)
 
 
 def _read_json(body: str | bytes) -> Any:

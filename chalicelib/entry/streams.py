@@ -15,13 +15,17 @@ from .. import bootstrap
 from ..bootstrap import Here
 from ..customer.routing import check_order
 from ..enterprise import Holding, Side
-from ..network import replication
+from ..network import replication, routing
+from ..network.life import give_sign_of_life
 from ..records.numbers import OrderID
 from ..records.record import Item, UnreadableRecord
 from ..records.times import day_of, parse_time
+from ..rfq import rates
+from ..rfq.turns import see_to
 from ..street.execution import work_order
-from ..street.market import give_sign_of_life, publish_prices
+from ..street.market import publish_prices
 from ..tables.attributes import decode
+from ..tables.store import Store
 from .reactions import react as react_to
 
 streams = Blueprint(f"{__name__}.streams")
@@ -77,7 +81,7 @@ def retry(event: Event, context: object) -> Answer:
 
     def handle(message: Mapping[str, Any]) -> None:
         try:
-            replication.retry(message["body"], here.peer_table)
+            _retry(message["body"], here)
         except Exception:
             queue = here.open_queue(_queue_of(message), here.utility.region)
             tries = int(message["attributes"]["ApproximateReceiveCount"])
@@ -89,16 +93,19 @@ def retry(event: Event, context: object) -> Answer:
 
 @timers.lambda_function(name="check")
 def check(event: Event, context: object) -> Answer:
-    """See to orders whose time has come: take back what is not answered, work what rests."""
+    """See to what is due: orders to take back or to work, conversations whose deadline is over."""
     here = bootstrap.here()
 
     def handle(message: Mapping[str, Any]) -> None:
         body = json.loads(message["body"])
-        order_id, due = OrderID(body["order_id"]), parse_time(body["due"])
+        due = parse_time(body["due"])
         if due > here.clock():
-            here.schedule(order_id, due)
+            here.queue("checks").send(message["body"], due - here.clock())
+        elif "file" in body:
+            principal, conversation = body["file"].split("#")
+            see_to(principal, conversation, here.node())
         else:
-            _check(order_id, here)
+            _check(OrderID(body["order_id"]), here)
 
     return _each_message(event, handle)
 
@@ -113,18 +120,45 @@ def sweep(event: Event, context: object) -> Answer:
 
 @market.lambda_function(name="publish")
 def publish(event: Event, context: object) -> Answer:
-    """Give a sign of life, and publish the prices that have changed."""
-    here, store = bootstrap.here(), bootstrap.here().table(Holding.MARKET)
-    name, now = here.utility.name, here.clock()
-    give_sign_of_life(name, period=here.settings.sign_of_life, market=store, now=now)
+    """Give a sign of life, publish the prices that have changed, and have the bank's rates shown."""
+    here = bootstrap.here()
+    if here.utility.side is Side.NETWORK:
+        _give_sign_of_life(here, here.own())
+    if Holding.MARKET in here.utility.holdings:
+        _publish_market(here, here.table(Holding.MARKET))
+    for principal in here.enterprise.principals_at(here.utility.name):
+        rates.publish(
+            here.rates,
+            principal.name,
+            here.table(Holding.REGISTRATIONS),
+            origin=here.utility.name,
+            period=here.settings.sign_of_life,
+            now=here.clock(),
+        )
+    return {}
+
+
+def _publish_market(here: Here, store: Store) -> None:
+    now = here.clock()
+    _give_sign_of_life(here, store)
     publish_prices(
-        name,
+        here.utility.name,
         exchange=here.exchange,
         sequence=lambda symbol: here.enterprise.sequence(day_of(now), "price", symbol),
         market=store,
         now=now,
     )
-    return {}
+
+
+def _give_sign_of_life(here: Here, signs: Store) -> None:
+    give_sign_of_life(here.utility.name, period=here.settings.sign_of_life, signs=signs, now=here.clock())
+
+
+def _retry(body: str, here: Here) -> None:
+    if here.utility.side is Side.NETWORK:
+        routing.retry(body, here.city(), here.peer_table, now=here.clock())
+    else:
+        replication.retry(body, here.peer_table)
 
 
 def _check(order_id: OrderID, here: Here) -> None:

@@ -1,9 +1,10 @@
 """Booking: each execution once, double entry, in money and securities (T7).
 
 An execution moves a security one way and money the other, each between the customer's account and
-the street. Both postings, and the mark that the execution is booked, are inserted in one
-transaction on the condition that none is there yet; a posting's key has the version of its asset,
-so two bookings that meet compete for it, and who loses reads again.
+the street; a deal in a pair of currencies, or in a metal, moves money both ways. Both postings, and
+the mark that the execution is booked, are inserted in one transaction on the condition that none is
+there yet; a posting's key has the version of its asset, so two bookings that meet compete for it, and
+who loses reads again.
 
     day N:  opening (version 0) ── 1 ── 2 ── 3      closed: the gate every booking checks
                                              │
@@ -21,7 +22,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ..records.fix import BuySell
-from ..records.instruments import EQUITY
+from ..records.instruments import CURRENCIES, EQUITY, Subject, find_subject
 from ..records.ledger import (
     AssetKind,
     DayClosed,
@@ -92,22 +93,48 @@ def open_account(
         brought = {
             asset: quantity
             for asset, quantity in assets.items()
-            if (asset == EQUITY.currency) is (kind is AssetKind.BALANCE)
+            if (asset in CURRENCIES) is (kind is AssetKind.BALANCE)
         }
         _write_opening(account, account_key, day, kind, brought, books, now, "brought in")
 
 
 def _legs(execution: ExecutionReport) -> tuple[_Leg, _Leg]:
-    """What an execution means: shares one way, money the other."""
+    """What an execution means: what is bought or sold one way, its money the other."""
     assert execution.symbol is not None
     assert execution.last_qty is not None
-    assert execution.last_px is not None
     sign = 1 if execution.side is BuySell.BUY else -1
-    amount = execution.last_qty * execution.last_px
+    subject = find_subject(execution.symbol)
+    is_pair = subject is not None and subject.bond is None
+    currency, amount = _money(execution, subject)
     return (
-        _Leg(kind=AssetKind.POSITION, asset=execution.symbol, change=sign * execution.last_qty),
-        _Leg(kind=AssetKind.BALANCE, asset=EQUITY.currency, change=-sign * amount),
+        _Leg(
+            kind=AssetKind.BALANCE if is_pair else AssetKind.POSITION,
+            asset=subject.base if subject is not None else execution.symbol,
+            change=sign * execution.last_qty,
+        ),
+        _Leg(kind=AssetKind.BALANCE, asset=currency, change=-sign * amount),
     )
+
+
+def _money(execution: ExecutionReport, subject: Subject | None) -> tuple[str, Decimal]:
+    """The currency and the amount that an execution is paid with.
+
+    A deal says what it comes to, rounded and with what a bond has accrued; shares are quantity times price.
+    """
+    if subject is not None:
+        assert execution.settl_currency is not None, f"{execution.exec_id} says no SettlCurrency"
+        assert execution.net_money is not None, f"{execution.exec_id} says no NetMoney"
+        return execution.settl_currency, execution.net_money
+    assert execution.last_qty is not None
+    assert execution.last_px is not None
+    return EQUITY.currency, execution.last_qty * execution.last_px
+
+
+def _settl_date(execution: ExecutionReport) -> str:
+    """When an execution settles: as was agreed, or by the rule for shares."""
+    if execution.settl_date is not None:
+        return execution.settl_date
+    return f"{settlement_date(execution.transact_time.date(), EQUITY):%Y%m%d}"
 
 
 def _posting(leg: _Leg, execution: ExecutionReport, day: str, books: Books, now: datetime) -> Posting:
@@ -127,7 +154,7 @@ def _posting(leg: _Leg, execution: ExecutionReport, day: str, books: Books, now:
         quantity=(latest.quantity if latest else Decimal(0)) + leg.change,
         order_id=execution.order_id,
         exec_id=execution.exec_id,
-        settl_date=f"{settlement_date(execution.transact_time.date(), EQUITY):%Y%m%d}",
+        settl_date=_settl_date(execution),
     )
 
 

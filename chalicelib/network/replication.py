@@ -14,7 +14,7 @@ from ..records.record import Item
 from ..tables.store import Store, Unreachable
 
 # A peer that did not answer is not asked again for this long: its records are parked at once.
-_SUSPECTED_FOR = timedelta(seconds=15)
+SUSPECTED_FOR = timedelta(seconds=15)
 
 # What a queue takes in one message, and a record with its JSON around it, in bytes.
 _MESSAGE_BYTES_MAX = 256 * 1024
@@ -60,7 +60,7 @@ def replicate(items: Sequence[Item], peers: Peers, *, now: datetime) -> None:
             try:
                 left = peers.tables[name].copy(items)
             except Unreachable:
-                peers.suspected[name] = now + _SUSPECTED_FOR
+                peers.suspected[name] = now + SUSPECTED_FOR
         park(left, peers.tables[name].name, peers.queues(name))
 
     # Exhausted for its effects: an error while parking is an error of the whole batch.
@@ -85,9 +85,14 @@ def park(items: Sequence[Item], table: str, queue: Queue) -> None:
 def retry(body: str, open_table: Callable[[str], Store]) -> None:
     """Try a parked message again; Unreachable if any of it is still not taken."""
     parked = json.loads(body)
-    left = open_table(parked["table"]).copy(parked["items"])
+    table, items = open_table(parked["table"]), parked["items"]
+    if len(items) == 1:
+        # A message between nodes may have come again meanwhile, sent at another time: the first stays.
+        table.insert(items[0])
+        return
+    left = table.copy(items)
     if left:
-        raise Unreachable(f"{parked['table']}: {len(left)} of {len(parked['items'])} not taken")
+        raise Unreachable(f"{parked['table']}: {len(left)} of {len(items)} not taken")
 
 
 def back_off(tries: int) -> timedelta:

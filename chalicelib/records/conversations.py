@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from .fix import BuySell, QuoteRequestRejectReason
 from .record import Record
@@ -76,7 +76,7 @@ class ConversationRecord(Record, abstract=True):
     destination: str
     symbol: str
     side: BuySell | None = None
-    order_qty: Decimal | None = None
+    order_qty: Decimal
     settl_type: str = _SPOT
 
     @property
@@ -123,7 +123,8 @@ class Turn(ConversationRecord):
     `by` is the principal whose turn it was; `trader` and `terminal` are who called (place 0: the
     trader who calls and the terminal that is called), answered or acted. After `valid_until_time`
     the conversation expires, and so does a quote. Prices are of one unit; `price` is the counter's or
-    the deal's, and `deal_side` the initiating principal's side of it.
+    the deal's, and `deal_side` the initiating principal's side of it. `panel` is the one in which the
+    trader who answered has it.
     """
 
     place: int
@@ -136,8 +137,8 @@ class Turn(ConversationRecord):
     offer_px: Decimal | None = None
     price: Decimal | None = None
     deal_side: BuySell | None = None
-    deal_qty: Decimal | None = None
     settl_date: str | None = None
+    panel: int | None = None
     text: str | None = None
     quote_request_reject_reason: QuoteRequestRejectReason | None = None
 
@@ -162,7 +163,6 @@ class Asked(ConversationRecord):
     trader: str | None = None
     price: Decimal | None = None
     deal_side: BuySell | None = None
-    deal_qty: Decimal | None = None
     text: str | None = None
 
     @property
@@ -184,16 +184,20 @@ class Inquired(ConversationRecord):
 
 @dataclass(frozen=True, kw_only=True)
 class Ticket(ConversationRecord):
-    """What a deal means for one of its parties: what it gets and gives, and when."""
+    """What a deal means for one of its parties: what it gets and gives, and when.
+
+    A bond's `price` is clean: `accrued_interest_amt` is paid on top of it, and is part of what is given
+    or received for it.
+    """
 
     trader: str | None = None
     price: Decimal
     deal_side: BuySell
-    deal_qty: Decimal
     received: str
     received_qty: Decimal
     given: str
     given_qty: Decimal
+    accrued_interest_amt: Decimal | None = None
     settl_date: str
     exec_id: str
 
@@ -209,6 +213,9 @@ class Message(Record):
     `content` is the record as JSON; `passed` lists the nodes it has left, each with the time. Who
     relays it does not look into it.
     """
+
+    # A whole record in JSON, and the nodes it has left: read once at each, and kept by nobody else.
+    bytes_max: ClassVar[int] = 4096
 
     conversation: str
     message: str

@@ -70,3 +70,11 @@ def order_tag(account: str, cl_ord_id: str, secret: bytes) -> str:
 def _keyed_hash(secret: bytes, *parts: str) -> str:
     digest = blake2b("\x1f".join(parts).encode(), key=secret, digest_size=10).digest()
     return b32encode(digest).decode().lower()[:13]
+
+
+def conversation_number(code: str, day: str, secret: bytes, *request: str) -> str:
+    """The number of a conversation: whoever asks the same again on that day means the same.
+
+    25 characters: BX120261122-mzq2kx7f3wd5a.
+    """
+    return f"{code}{day}-{_keyed_hash(secret, *request)}"

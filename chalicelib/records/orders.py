@@ -152,7 +152,8 @@ class ExecutionReport(OrderRecord):
     """What a street utility says of an order (ExecutionReport, 35=8).
 
     LastQty and LastPx are this execution's own; CumQty, LeavesQty and AvgPx are what its author
-    knew of the whole order.
+    knew of the whole order. A deal between principals says besides when it settles and for how much:
+    `net_money` of `settl_currency`, in which `accrued_interest_amt` of a bond is included.
     """
 
     exec_id: str
@@ -165,6 +166,10 @@ class ExecutionReport(OrderRecord):
     last_mkt: str | None = None
     ord_rej_reason: OrdRejReason | None = None
     text: str | None = None
+    settl_date: str | None = None
+    settl_currency: str | None = None
+    accrued_interest_amt: Decimal | None = None
+    net_money: Decimal | None = None
 
     def _event(self) -> str:
         return self.exec_id

@@ -33,6 +33,7 @@ class Record:
     transact_time: datetime
 
     kinds: ClassVar[dict[str, type["Record"]]] = {}
+    bytes_max: ClassVar[int] = BYTES_MAX
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -61,7 +62,7 @@ class Record:
             if value is not None:
                 item[fix_name] = write(value)
         size = item_bytes(item)
-        assert size <= BYTES_MAX, f"{type(self).__name__} of {size} bytes"
+        assert size <= self.bytes_max, f"{type(self).__name__} of {size} bytes"
         return item
 
     @classmethod

@@ -7,7 +7,7 @@ version that was read; whatever it says is also said by a record.
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from .conversations import Step
 from .record import Record
@@ -115,6 +115,9 @@ class Shown(Record):
     `content` is a record of a conversation, or the indicative rates, as JSON. It expires: what a
     terminal shows is folded from what is recent.
     """
+
+    # A whole record in JSON, and kept at this node alone.
+    bytes_max: ClassVar[int] = 2048
 
     principal: str
     key: str

@@ -34,7 +34,7 @@ from ..records.fix import BuySell, QuoteRejectReason, QuoteRequestRejectReason
 from ..records.registrations import Panels, Registration, RegistrationState
 from ..records.times import stamp
 from ..refusals import Concluded, Crossed, NotInConversation, PanelsTaken, TurnRefused
-from ..state.conversations import Conversation
+from ..state.conversations import BINDING, Conversation
 
 # What the panel shows, letter for letter (R6, R7, R8).
 CALL_ALREADY_IN_PROGRESS = "Request Denied: Call Already in Progress"
@@ -144,7 +144,13 @@ def want(
         raise Crossed("your last turn has not been answered yet")
     _expect_last(file, answers)
     expect_sense(step, file, asked)
-    return Decision(records=(asked,))
+    if step not in BINDING:
+        return Decision(records=(asked,))
+    # What binds is written together with the registration that stays: who is about to free it, having
+    # read this file before, has to read it again; and who was too late for it is not bound.
+    if registration.conversation != call.conversation:
+        raise Concluded("the conversation is over: its subject is not registered for it any more")
+    return Decision(registration=registration, records=(asked,))
 
 
 def learn(turn: Turn, file: Conversation, registration: Registration, *, now: datetime) -> Decision:
@@ -288,6 +294,7 @@ def do(
         shown = panels.showing(last.conversation)
         if shown is None:
             raise PanelsTaken(trader)
+        facts |= {"panel": shown.number_of(last.conversation)}
     if step is Step.DEALT:
         standing = file.standing
         assert standing is not None

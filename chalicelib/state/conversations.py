@@ -18,7 +18,8 @@ from ..records.conversations import (
     Turn,
 )
 
-_BINDING = (Step.DEALT, Step.COUNTERED)
+# What an initiating principal may be bound by once it has asked for it.
+BINDING = (Step.DEALT, Step.COUNTERED)
 _PRICES = (Step.QUOTED, Step.COUNTERED)
 _LEAVING = (Step.WITHDRAWN, Step.EXPIRED)
 
@@ -87,11 +88,13 @@ class Conversation:
     def exposed(self) -> bool:
         """Whether the initiating principal may be bound by what the log says next.
 
-        It has accepted or countered, and the log has not been seen to go on; or its counter stands.
+        It has accepted or countered, and the place of the log that this competes for is not known yet,
+        though later ones may be; or its counter stands.
         """
         if self.conclusion is not None:
             return False
-        wished = any(asked.step in _BINDING and asked.answers >= self.seen for asked in self.asked)
+        places = {turn.place for turn in self.turns}
+        wished = any(asked.step in BINDING and asked.answers + 1 not in places for asked in self.asked)
         standing = self.standing
         return wished or (standing is not None and standing.step is Step.COUNTERED)
 

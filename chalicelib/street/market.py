@@ -1,27 +1,15 @@
-"""Prices and signs of life, published to whoever holds market data."""
+"""Prices, published to whoever holds market data."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from ..records.market import MarketData, SignOfLife
-from ..records.times import stamp
+from ..records.market import MarketData
 from ..tables.reading import is_silent
 from ..tables.store import Store
 from .exchange import SimulatedExchange
 
-# Prices and signs of life are gone after this; DynamoDB's time to live may take days longer.
+# Prices are gone after this; DynamoDB's time to live may take days longer.
 _KEPT = timedelta(hours=1)
-
-
-def give_sign_of_life(origin: str, *, period: timedelta, market: Store, now: datetime) -> None:
-    """Say that this utility works, and will have said so again within three periods."""
-    sign = SignOfLife(
-        origin=origin,
-        transact_time=stamp(now),
-        until=now + 3 * period,
-        expires=int((now + _KEPT).timestamp()),
-    )
-    market.insert(sign.to_item())
 
 
 def publish_prices(

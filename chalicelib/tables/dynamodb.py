@@ -18,6 +18,7 @@ from pynamodb.exceptions import PynamoDBException, VerboseClientError
 
 from ..records.record import Item
 from .attributes import decode, encode
+from .registry import VERSION, Key, next_version
 from .store import Page, StoreError, Unreachable
 
 _BATCH_MAX = 25
@@ -144,6 +145,41 @@ class DynamoDBStore:
             raise Unreachable(f"{self.name}: {operation}: {error}") from error
 
 
+class DynamoDBRegistry:
+    """Both tables in DynamoDB, in one region."""
+
+    def __init__(self, kept: DynamoDBStore, records: DynamoDBStore) -> None:
+        self.kept = kept
+        self.records = records
+
+    def read(self, *keys: Key) -> list[Item | None]:
+        found = self.kept.get_together(keys)
+        return [found.get(key) for key in keys]
+
+    def commit(self, replaced: Sequence[Item], inserted: Sequence[Item]) -> bool:
+        requests: list[dict[str, Any]] = [
+            {
+                "Put": {
+                    "TableName": self.kept.name,
+                    "Item": encode(next_version(item)),
+                    **_still(item[VERSION]),
+                }
+            }
+            for item in replaced
+        ]
+        return self.records.transact([*requests, *map(self.records.insertion, inserted)])
+
+
+def _still(version: str) -> dict[str, Any]:
+    """The condition that an item is still the version that was read."""
+    if version == "0":
+        return {"ConditionExpression": "attribute_not_exists(pk)"}
+    return {
+        "ConditionExpression": f"{VERSION} = :version",
+        "ExpressionAttributeValues": {":version": {"S": version}},
+    }
+
+
 class _ConditionFailed(Exception):
     """A key was taken; `item` has it, where the operation can tell."""
 
@@ -156,11 +192,13 @@ def _translated(error: ClientError, name: str, operation: str) -> Exception:
     code = error.response["Error"]["Code"]
     if code == "ConditionalCheckFailedException":
         return _ConditionFailed(_item_in_the_way(error))
-    reasons = getattr(error, "cancellation_reasons", None) or ()
-    if any(reason is not None and reason.code == "ConditionalCheckFailed" for reason in reasons):
-        return _ConditionFailed({})
-    if code in _OURS_TO_MEND:
+    reasons = {reason.code for reason in getattr(error, "cancellation_reasons", ()) if reason is not None}
+    if code in _OURS_TO_MEND or "ValidationError" in reasons:
         return StoreError(f"{name}: {operation}: {error}")
+    if "ConditionalCheckFailed" in reasons:
+        # Whatever else was in the way as well, a TransactionConflict or throttling: nothing was written,
+        # and a key that is taken or a version that is past stays so.
+        return _ConditionFailed({})
     return Unreachable(f"{name}: {operation}: {error}")
 
 

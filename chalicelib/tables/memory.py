@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from threading import RLock
 
 from ..records.record import Item
+from .registry import VERSION, Key, next_version
 from .store import Page
 
 
@@ -84,3 +85,26 @@ class MemoryStore:
         self._items[item["pk"], item["sk"]] = kept
         insort(self._sort_keys[item["pk"]], item["sk"])
         self._on_insert(kept)
+
+
+class MemoryRegistry:
+    """Both tables in memory."""
+
+    def __init__(self, kept: MemoryStore, records: MemoryStore) -> None:
+        self.kept = kept
+        self.records = records
+
+    def read(self, *keys: Key) -> list[Item | None]:
+        return [self.kept.get(*key) for key in keys]
+
+    def commit(self, replaced: Sequence[Item], inserted: Sequence[Item]) -> bool:
+        with self.kept.lock:
+            for item in replaced:
+                there = self.kept.get(item["pk"], item["sk"])
+                if (there or {}).get(VERSION, "0") != item[VERSION]:
+                    return False
+            if not self.records.insert_together(inserted):
+                return False
+            for item in replaced:
+                self.kept.replace(next_version(item))
+            return True

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -23,7 +24,6 @@ from chalicelib.tables.reading import read_ledger
 from chalicelib.tables.store import Store, Unreachable
 from tests.builders import ACCOUNT, NOW, SECRET, Watched, later, placed, terms, trade
 
-KEY = account_key(ACCOUNT, SECRET)
 DAY = timedelta(days=1)
 
 
@@ -73,17 +73,46 @@ def execution(
     return trade(order, 2, at=at, last=qty, cum=qty, px=px)
 
 
+def deal(
+    symbol: str,
+    *,
+    net: str,
+    currency: str,
+    qty: str = "1000000",
+    px: str = "1.0843",
+    side: BuySell = BuySell.BUY,
+    account: str = ACCOUNT,
+) -> ExecutionReport:
+    """One party's execution of a deal between two principals."""
+    of = terms(cl_ord_id="B0120260105-call", qty=qty, side=side, symbol=symbol, account=account)
+    return replace(
+        trade(placed(of), 1, at=NOW, last=0, cum=0, px=px),
+        last_qty=Decimal(qty),
+        settl_date="20260107",
+        settl_currency=currency,
+        net_money=Decimal(net),
+    )
+
+
 def open_with(store: Store, *, now: datetime = NOW, **assets: str) -> None:
-    open_account(ACCOUNT, KEY, {name: Decimal(text) for name, text in assets.items()}, on(store), now=now)
+    open_account(
+        ACCOUNT,
+        account_key(ACCOUNT, SECRET),
+        {name: Decimal(text) for name, text in assets.items()},
+        on(store),
+        now=now,
+    )
 
 
-def holdings(store: Store) -> dict[str, Decimal]:
-    """Everything the account has."""
-    return {
-        posting.asset: posting.quantity
-        for kind in AssetKind
-        for posting in fold_holdings(read_ledger(KEY, kind, store)).postings
-    }
+def holdings(store: Store, account: str = ACCOUNT) -> dict[str, Decimal]:
+    """Everything an account has."""
+    return {asset: quantity for kind in AssetKind for asset, quantity in held(store, kind, account).items()}
+
+
+def held(store: Store, kind: AssetKind, account: str = ACCOUNT) -> dict[str, Decimal]:
+    """An account's balances, or its positions."""
+    ledger = read_ledger(account_key(account, SECRET), kind, store)
+    return {posting.asset: posting.quantity for posting in fold_holdings(ledger).postings}
 
 
 def postings(table: MemoryStore) -> list[Posting]:
@@ -147,6 +176,75 @@ def test_an_account_is_opened_once_however_often_it_is_asked_for(table: MemorySt
     before = table.everything()
     open_with(table, USD="9999", IBM="1", now=again)
     assert table.everything() == before
+
+
+# Deals between principals
+
+
+@pytest.mark.requirement("T7", "R12")
+@pytest.mark.parametrize(
+    ("side", "euros", "dollars"),
+    [(BuySell.BUY, "1234567.89", "-1338641.96"), (BuySell.SELL, "-1234567.89", "1338641.96")],
+)
+def test_a_currency_deal_moves_both_currencies_to_the_last_digit(
+    table: MemoryStore, side: BuySell, euros: str, dollars: str
+) -> None:
+    done = deal("EURUSD", qty="1234567.89", net="1338641.96", currency="USD", side=side)
+    assert book_execution(done, on(table), now=NOW)
+    assert held(table, AssetKind.BALANCE) == {"EUR": Decimal(euros), "USD": Decimal(dollars)}
+    assert held(table, AssetKind.POSITION) == {}
+
+
+@pytest.mark.requirement("T7")
+def test_a_deal_settles_on_the_day_that_was_agreed(table: MemoryStore) -> None:
+    book_execution(deal("EURUSD", net="1084300.00", currency="USD"), on(table), now=NOW)
+    assert [posting.settl_date for posting in postings(table)] == ["20260107"] * 2
+
+
+@pytest.mark.requirement("T7", "R12")
+def test_gold_is_a_balance_like_any_currency(table: MemoryStore) -> None:
+    done = deal("XAUUSD", qty="32.151", px="4455.10", net="143235.92", currency="USD")
+    book_execution(done, on(table), now=NOW)
+    assert held(table, AssetKind.BALANCE) == {"XAU": Decimal("32.151"), "USD": Decimal("-143235.92")}
+
+
+@pytest.mark.requirement("T7", "R12")
+def test_a_bond_is_a_position_and_paid_for_with_what_it_has_accrued(table: MemoryStore) -> None:
+    done = deal("DE000BU2Z023", px="97.10", net="990646.58", currency="EUR", side=BuySell.SELL)
+    book_execution(done, on(table), now=NOW)
+    assert held(table, AssetKind.POSITION) == {"DE000BU2Z023": -1_000_000}
+    assert held(table, AssetKind.BALANCE) == {"EUR": Decimal("990646.58")}
+
+
+@pytest.mark.requirement("T7", "R12")
+@pytest.mark.parametrize(
+    ("symbol", "px", "currency"),
+    [("EURUSD", "1.0843", "USD"), ("XAUUSD", "4455.10", "USD"), ("DE000BU2Z023", "97.10", "EUR")],
+)
+def test_both_parties_books_of_a_deal_add_up_to_nothing(
+    table: MemoryStore, symbol: str, px: str, currency: str
+) -> None:
+    for account, side in (("BANKX", BuySell.BUY), ("BANKY", BuySell.SELL)):
+        done = deal(symbol, px=px, net="990646.58", currency=currency, side=side, account=account)
+        assert book_execution(done, on(table), now=NOW)
+    bought, sold = holdings(table, "BANKX"), holdings(table, "BANKY")
+    assert len(bought) == 2
+    assert {asset: bought[asset] + sold[asset] for asset in bought | sold} == dict.fromkeys(bought, 0)
+
+
+@pytest.mark.requirement("T7")
+def test_a_deal_that_does_not_say_what_it_comes_to_is_not_booked(table: MemoryStore) -> None:
+    done = deal("EURUSD", net="1084300.00", currency="USD")
+    with pytest.raises(AssertionError, match="says no NetMoney"):
+        book_execution(replace(done, net_money=None), on(table), now=NOW)
+    assert postings(table) == []
+
+
+@pytest.mark.requirement("T7")
+def test_currencies_and_metals_that_an_account_brings_are_balances(table: MemoryStore) -> None:
+    open_with(table, USD="5000", JPY="700000", XAU="1.500", IBM="10", DE000BU2Z023="1000")
+    assert held(table, AssetKind.BALANCE) == {"USD": 5000, "JPY": 700000, "XAU": Decimal("1.5")}
+    assert held(table, AssetKind.POSITION) == {"IBM": 10, "DE000BU2Z023": 1000}
 
 
 # Any executions, on any days, in any order
