@@ -415,4 +415,4 @@ def _expect(content: Mapping[str, Any], key: str, kind: type[_T], where: str) ->
 def _refuse_repeats(what: str, values: list[str]) -> None:
     repeated = sorted({value for value in values if values.count(value) > 1})
     if repeated:
-        raise EnterpriseError(f"{what} {repeated[0]!r} is given to more than one utility")
+        raise EnterpriseError(f"{what} {repeated[0]!r} is given more than once")

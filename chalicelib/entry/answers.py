@@ -153,6 +153,7 @@ def conversation_answer(file: Conversation, now: datetime) -> dict[str, Any]:
     record = file.any
     assert record is not None
     step, standing, conclusion = file.status(now), file.standing, file.conclusion
+    ended = conclusion or file.left
     return _present(
         {
             "Conversation": record.conversation,
@@ -164,7 +165,7 @@ def conversation_answer(file: Conversation, now: datetime) -> dict[str, Any]:
             "OrderQty": record.order_qty,
             "SettlType": record.settl_type,
             "Step": step.value,
-            "QuoteStatus": _QUOTE_STATUS.get(step, QuoteStatus.ACTIVE),
+            "QuoteStatus": _QUOTE_STATUS.get(step, QuoteStatus.ACTIVE if standing else QuoteStatus.PENDING),
             "QuoteRespType": _QUOTE_RESP_TYPE.get(step),
             "Answers": None if conclusion else file.seen,
             "ValidUntilTime": None if conclusion else file.valid_until_time,
@@ -172,8 +173,9 @@ def conversation_answer(file: Conversation, now: datetime) -> dict[str, Any]:
             "BidPx": standing and standing.bid_px,
             "OfferPx": standing and standing.offer_px,
             "Price": standing and standing.price,
+            "DealSide": standing and standing.deal_side,
             "Pending": file.pending and file.pending.step.value,
-            "Text": conclusion and conclusion.text,
+            "Text": ended and ended.text,
             "Deal": _deal(file),
             "Turns": [conversation_record_answer(turn) for turn in file.turns],
         }

@@ -16,7 +16,7 @@ from ..rfq.turns import act, clear
 from .answers import conversation_answer, conversation_record_answer, look_answer
 from .common import bearer
 from .problems import answers_problems
-from .requests import parse_clear, parse_quote_request, parse_turn, query, trader_of
+from .requests import conversation_of, parse_clear, parse_quote_request, parse_turn, query, trader_of
 
 blueprint = Blueprint(__name__)
 
@@ -40,7 +40,7 @@ def post_rfq() -> Response:
 def get_rfq(number: str) -> Response:
     """Where a conversation of your principal stands."""
     here, request = bootstrap.here(), blueprint.current_request
-    file = read_own_file(here.node(), trader_of(request, here).principal, number)
+    file = read_own_file(here.node(), trader_of(request, here).principal, conversation_of(number))
     return _respond(conversation_answer(file, here.clock()))
 
 
@@ -101,7 +101,7 @@ def post_clear(number: str) -> Response:
     """Free the panel of a conversation that is over."""
     here, request = bootstrap.here(), blueprint.current_request
     parse_clear(request)
-    clear(number, trader_of(request, here), here.node())
+    clear(conversation_of(number), trader_of(request, here), here.node())
     return _respond({"Conversation": number})
 
 
@@ -109,7 +109,7 @@ def _act(step: Step, number: str) -> Response:
     here, request = bootstrap.here(), blueprint.current_request
     wish, by, node = parse_turn(step, request), trader_of(request, here), here.node()
     try:
-        file = act(wish, number, by, node)
+        file = act(wish, conversation_of(number), by, node)
     except TurnRefused as refused:
         # Whoever is refused has seen something else than there is.
         file = read_own_file(node, by.principal, number)

@@ -13,6 +13,7 @@ from ..firm.booking import book_execution
 from ..network.routing import relay, unwrap
 from ..records.conversations import Asked, ConversationRecord, Inquired, Message, Requested, Turn
 from ..records.fix import ExecType
+from ..records.instruments import find_subject
 from ..records.orders import CancelRequested, Claim, ExecutionReport, Placed
 from ..records.record import Item, Record, UnreadableRecord, read_record
 from ..rfq.calls import receive_call
@@ -55,7 +56,22 @@ def _receive(message: Message, here: Here) -> None:
     received = _RECEIVED.get(type(record))
     if received is None:
         raise UnreadableRecord(f"{message.sort_key}: a {type(record).__name__} is no message")
+    _expect_ours(record, here)
     received(record, here.node())
+
+
+def _expect_ours(record: ConversationRecord, here: Here) -> None:
+    """UnreadableRecord unless it is for a principal of this node, from another, on what is dealt in here."""
+    # Turns go to who called, all else to who was called.
+    ends = (record.initiating, record.destination)
+    ours, other = ends if isinstance(record, Turn) else reversed(ends)
+    recipient = here.enterprise.principal(ours)
+    if recipient is None or recipient.node != here.utility.name:
+        raise UnreadableRecord(f"{record.conversation}: {ours} does not deal at {here.utility.name}")
+    if other == ours or here.enterprise.principal(other) is None:
+        raise UnreadableRecord(f"{record.conversation}: there is no other principal {other}")
+    if find_subject(record.symbol) is None:
+        raise UnreadableRecord(f"{record.conversation}: {record.symbol} is not dealt in here")
 
 
 def _follow(record: ConversationRecord, here: Here) -> None:

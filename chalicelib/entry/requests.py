@@ -18,7 +18,7 @@ from ..records.conversations import Step
 from ..records.fix import BuySell, OrdType, SessionRejectReason
 from ..records.orders import Terms
 from ..records.times import parse_time
-from ..refusals import Malformed, NotADealer
+from ..refusals import Malformed, NotADealer, UnknownConversation
 from ..rfq.calls import QuoteRequest
 from ..rfq.node import Trader
 from ..rfq.turns import Act
@@ -28,6 +28,7 @@ BODY_BYTES_MAX = 4096
 # ASCII: to Python, digits of any script are digits.
 _PLAIN = re.compile(r"-?\d{1,15}(\.\d{1,10})?", re.ASCII)
 _LIMIT = re.compile(r"\d{1,9}", re.ASCII)
+_CONVERSATION = re.compile(r"[A-Z][A-Z0-9]{2}\d{8}-[a-z2-7]{13}", re.ASCII)
 
 
 def _time(value: object) -> datetime:
@@ -213,6 +214,13 @@ def parse_clear(request: Request) -> None:
     """A request's body that says nothing, or nothing at all."""
     if request.raw_body:
         _parse(ClearMessage, request)
+
+
+def conversation_of(number: str) -> str:
+    """The conversation that a route names; UnknownConversation if none can have that number."""
+    if not _CONVERSATION.fullmatch(number):
+        raise UnknownConversation(number)
+    return number
 
 
 def trader_of(request: Request, here: Here) -> Trader:

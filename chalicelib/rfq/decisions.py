@@ -97,11 +97,9 @@ def initiate(
         denied = replace(call, step=Step.DENIED, valid_until_time=call.transact_time, text=text)
         return Decision(panels=shown, records=(denied,))
     free, ended = _end_overdue(registration, registered, call.origin, now)
-    # Later than every call on this subject that is known here, whatever the clock says.
-    seen = [time + _TICK for time in (registration.opened, registration.judged_time) if time is not None]
     call = replace(
         call,
-        transact_time=max([call.transact_time, *seen]),
+        transact_time=max([call.transact_time, *(time + _TICK for time in _called(registration))]),
         judged=free.judged,
         judged_time=free.judged_time,
         judged_step=free.judged_step,
@@ -158,13 +156,16 @@ def learn(turn: Turn, file: Conversation, registration: Registration, *, now: da
 
     A turn of a conversation that was left here is answered with the leaving.
     """
-    freed = None
+    changed = None
     if turn.concludes:
-        freed = _freed(registration, turn.conversation, turn.step, now)
+        changed = _freed(registration, turn.conversation, turn.step, now)
+    elif not file.is_acknowledged and registration.conversation == turn.conversation:
+        # Who is about to withdraw the call as one that nobody has acknowledged has to look again.
+        changed = registration
     kept = replace(turn, principal=turn.initiating)
     records = () if any(known.place == turn.place for known in file.turns) else (kept,)
     again = (file.left,) if file.left is not None and not turn.concludes and not file.conclusion else ()
-    return Decision(registration=freed, records=records, again=again)
+    return Decision(registration=changed, records=records, again=again)
 
 
 def give_up(file: Conversation, registration: Registration, *, origin: str, now: datetime) -> Decision:
@@ -496,12 +497,21 @@ def _first_turn(
 def _opened(registration: Registration, state: RegistrationState, call: Requested) -> Registration:
     return replace(
         registration,
-        transact_time=call.transact_time,
+        transact_time=max([call.transact_time, *_called(registration)]),
         state=state,
         conversation=call.conversation,
         opened=call.transact_time,
         valid_until_time=call.valid_until_time,
     )
+
+
+def _called(registration: Registration) -> list[datetime]:
+    """Times that no call on this subject that is known here is later than, whatever clocks say.
+
+    `opened` is not enough: after a call of this bank's own, it may be about an earlier one of the other's.
+    """
+    times = [registration.opened and registration.transact_time, registration.judged_time]
+    return [time for time in times if time is not None]
 
 
 def _freed(
@@ -520,7 +530,7 @@ def _free(registration: Registration, step: Step, now: datetime) -> Registration
         freed = _judged(registration, conversation, called, step)
     return replace(
         freed,
-        transact_time=stamp(now, registration.transact_time),
+        transact_time=max(now, registration.transact_time + _TICK),
         state=RegistrationState.FREE,
         conversation=None,
         valid_until_time=None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ..enterprise import Enterprise, Utility
 from ..records.conversations import ConversationRecord, file_key
@@ -17,9 +17,12 @@ from ..tables.registry import Registry
 from ..tables.store import Unreachable, span
 from .decisions import Decision, Rules
 
-# As often as this a decision is made anew because others were at the same registration. Sixty-four at
-# once need a dozen; who needs more is told to ask again.
-_ATTEMPTS_MAX = 24
+# As often as this a decision is made anew because others were at the same items. Sixty-four at once need
+# four attempts, and eight where two of five fail for other reasons; who needs more is told to ask again.
+_ATTEMPTS_MAX = 16
+
+# A table that does not answer takes seconds to say so: who waits for it is told before giving up waiting.
+_PATIENCE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,7 @@ def settle(node: BankNode, decide: Callable[[], Decision]) -> Decision:
     A transaction that met another, was throttled, or whose answer was lost is decided again, too: what
     is found then tells whether it was written, by whose conversation is registered.
     """
+    give_up = node.clock() + _PATIENCE
     for attempt in range(_ATTEMPTS_MAX):
         node.pause(attempt)
         try:
@@ -67,7 +71,7 @@ def settle(node: BankNode, decide: Callable[[], Decision]) -> Decision:
             if commit(node, decision):
                 return decision
         except Unreachable:
-            if attempt == _ATTEMPTS_MAX - 1:
+            if attempt == _ATTEMPTS_MAX - 1 or node.clock() > give_up:
                 raise
     raise Unreachable(f"{node.name}: its registration was busy {_ATTEMPTS_MAX} times; ask again")
 
@@ -141,6 +145,21 @@ def read_file(node: BankNode, principal: str, conversation: str) -> Conversation
             raise UnreadableRecord(f"{item['pk']}/{item['sk']}: no record of a conversation")
         records.append(record)
     return fold_conversation(records)
+
+
+def read_conversation(node: BankNode, principal: str, conversation: str) -> tuple[Registration, Conversation]:
+    """What a turn rests on; UnknownConversation if the principal has no file of it.
+
+    The registration is read before the file: what is written only if the registration is still as it was
+    then rests on all that was written together with it.
+    """
+    page = node.registry.records.query(file_key(principal, conversation), *span(""), limit=1)
+    if not page.items:
+        raise UnknownConversation(conversation)
+    record = read_record(page.items[0])
+    assert isinstance(record, ConversationRecord)
+    registration = read_registration(node, principal, record.other, record.symbol)
+    return registration, read_file(node, principal, conversation)
 
 
 def read_own_file(node: BankNode, principal: str, conversation: str) -> Conversation:

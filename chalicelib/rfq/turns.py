@@ -1,6 +1,7 @@
 """Turns: what traders do in a conversation, and what arrives of what the other bank did."""
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -9,12 +10,13 @@ from ..records.conversations import Asked, ConversationRecord, Inquired, Step, T
 from ..records.fix import BuySell, QuoteRejectReason, SessionRejectReason
 from ..records.instruments import check_price, parse_subject
 from ..records.registrations import Registration
-from ..refusals import Malformed, NotInConversation, TurnRefused
+from ..refusals import Malformed, NotInConversation, TurnRefused, UnknownConversation
 from ..state.conversations import Conversation
 from .decisions import Decision, answer, do, expire, give_up, learn, take, want
 from .node import (
     BankNode,
     Trader,
+    read_conversation,
     read_file,
     read_own_file,
     read_panels,
@@ -45,12 +47,11 @@ def act(wish: Act, conversation: str, by: Trader, node: BankNode) -> Conversatio
     """
 
     def decide() -> Decision:
-        file = read_own_file(node, by.principal, conversation)
+        registration, file = read_conversation(node, by.principal, conversation)
         record = file.any
         assert record is not None
         if _done_before(wish, file, by, is_ours=record.principal == record.destination):
             return Decision()
-        registration = read_registration(node, by.principal, record.other, record.symbol)
         if record.principal == record.destination:
             return _do(wish, file, registration, by, node)
         return _want(wish, file, registration, by, node)
@@ -60,24 +61,28 @@ def act(wish: Act, conversation: str, by: Trader, node: BankNode) -> Conversatio
 
 
 def clear(conversation: str, by: Trader, node: BankNode) -> None:
-    """Free the panel of a conversation that is over for this trader; once, however often asked."""
+    """Free the panel of a conversation that is over for this trader; once, however often asked.
+
+    One that is overdue and has not been ended yet is ended with it: it may not go on in no panel.
+    """
 
     def decide() -> Decision:
-        file = read_own_file(node, by.principal, conversation)
+        registration, file = read_conversation(node, by.principal, conversation)
         panels = read_panels(node, by)
         number = panels.number_of(conversation)
         if number is None:
             if by.trader not in (file.answered_by, file.requested and file.requested.trader):
                 raise NotInConversation(by.trader, conversation)
             return Decision()
-        is_over = file.conclusion is not None or file.left is not None or file.is_overdue(node.clock())
-        if not is_over or file.exposed:
+        is_over = file.conclusion is not None or file.left is not None
+        ended = Decision() if is_over else _due(registration, file, node)
+        if not (is_over or ended.records) or file.exposed:
             raise TurnRefused(
                 "the conversation is not over: pass or deal first, or wait for the other bank's answer",
                 field="Conversation",
                 reason=QuoteRejectReason.OTHER,
             )
-        return Decision(panels=panels.cleared(number))
+        return replace(ended, panels=panels.cleared(number))
 
     settle(node, decide)
 
@@ -95,11 +100,13 @@ def receive_inquired(inquired: Inquired, node: BankNode) -> None:
 def receive_turn(turn: Turn, node: BankNode) -> None:
     """A turn of the called bank's log has arrived."""
     principal = turn.initiating
+    # The copy is this node's record: it is the one that brings it to whoever keeps copies of the file.
+    copy = replace(turn, origin=node.name)
 
     def decide() -> Decision:
-        file = read_file(node, principal, turn.conversation)
         registration = read_registration(node, principal, turn.destination, turn.symbol)
-        return learn(turn, file, registration, now=node.clock())
+        file = read_file(node, principal, turn.conversation)
+        return learn(copy, file, registration, now=node.clock())
 
     _send_again(settle(node, decide), turn, node)
 
@@ -107,24 +114,23 @@ def receive_turn(turn: Turn, node: BankNode) -> None:
 def see_to(principal: str, conversation: str, node: BankNode) -> None:
     """A deadline of a conversation has come: see what is due."""
 
-    def decide() -> Decision:
-        file = read_file(node, principal, conversation)
-        record = file.any
-        if record is None:
-            return Decision()
-        registration = read_registration(node, principal, record.other, record.symbol)
-        now = node.clock()
-        if principal == record.destination:
-            return expire(file, registration, origin=node.name, now=now, rules=node.rules)
-        return give_up(file, registration, origin=node.name, now=now)
+    # There is no file only if somebody made up the timer.
+    with suppress(UnknownConversation):
+        settle(node, lambda: _due(*read_conversation(node, principal, conversation), node))
 
-    settle(node, decide)
+
+def _due(registration: Registration, file: Conversation, node: BankNode) -> Decision:
+    """What an overdue conversation calls for, nothing if it is not overdue."""
+    now = node.clock()
+    if file.any is not None and file.any.principal == file.any.destination:
+        return expire(file, registration, origin=node.name, now=now, rules=node.rules)
+    return give_up(file, registration, origin=node.name, now=now)
 
 
 def _in_the_log(wish: Any, node: BankNode, decision: Any) -> None:
     def decide() -> Decision:
-        file = read_file(node, wish.destination, wish.conversation)
         registration = read_registration(node, wish.destination, wish.initiating, wish.symbol)
+        file = read_file(node, wish.destination, wish.conversation)
         made: Decision = decision(
             wish, file, registration, origin=node.name, now=node.clock(), rules=node.rules
         )
@@ -140,6 +146,12 @@ def _send_again(decision: Decision, cause: ConversationRecord, node: BankNode) -
 
 
 def _do(wish: Act, file: Conversation, registration: Registration, by: Trader, node: BankNode) -> Decision:
+    if wish.step is Step.COUNTERED:
+        raise TurnRefused(
+            "only the bank that calls makes a counter-offer; quote another price",
+            field="Conversation",
+            reason=QuoteRejectReason.NOT_AUTHORIZED,
+        )
     facts: dict[str, Any] = {}
     panels = None
     if wish.step is Step.ANSWERED:
@@ -148,6 +160,8 @@ def _do(wish: Act, file: Conversation, registration: Registration, by: Trader, n
         facts = {"terminal": by.terminal}
     if wish.step is Step.QUOTED:
         facts = _quoted(wish, file, node.clock())
+    if wish.step is Step.DEALT:
+        _expect_standing_side(wish, file)
     if wish.text is not None:
         facts["text"] = wish.text
     return do(
@@ -205,6 +219,17 @@ def _side_of(wish: Act, record: ConversationRecord) -> BuySell:
             "expected the side that the request was for", field="Side", reason=QuoteRejectReason.OTHER
         )
     return side
+
+
+def _expect_standing_side(wish: Act, file: Conversation) -> None:
+    """The called bank deals at a counter-offer, whose side has been said; it may say it, too."""
+    side = file.standing and file.standing.deal_side
+    if None not in (side, wish.side) and side is not wish.side:
+        raise TurnRefused(
+            "expected the calling bank's side of its counter-offer",
+            field="Side",
+            reason=QuoteRejectReason.OTHER,
+        )
 
 
 def _quoted(wish: Act, file: Conversation, now: datetime) -> dict[str, Any]:
@@ -269,6 +294,7 @@ def _done_before(wish: Act, file: Conversation, by: Trader, *, is_ours: bool) ->
         return False
     return any(
         (asked.step, asked.trader, asked.price, asked.text) == (step, by.trader, wish.price, wish.text)
+        and wish.side in (None, asked.deal_side)
         and (asked.answers == wish.answers or step is Step.WITHDRAWN)
         for asked in file.asked
     )

@@ -85,6 +85,7 @@ CALL: dict[str, Any] = {
     "order_qty": Decimal("999999999999.123"),
     "settl_type": "M12",
 }
+PANELS_TAKEN: dict[str, Any] = {f"panel{number}": NUMBER_OF_CALL for number in range(1, PANELS + 1)}
 JUDGED: dict[str, Any] = {"judged": NUMBER_OF_CALL, "judged_time": TIME, "judged_step": Step.WITHDRAWN}
 TURN = Turn(
     **CALL,
@@ -214,7 +215,7 @@ LARGEST: Mapping[type[Record], Record] = {
             version=10**9,
             principal="P" * 12,
             trader="t" * 64,
-            **{f"panel{number}": NUMBER_OF_CALL for number in range(1, PANELS + 1)},
+            **PANELS_TAKEN,
         ),
         Shown(
             **WRITTEN,

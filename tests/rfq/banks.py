@@ -28,6 +28,7 @@ from chalicelib.rfq.turns import Act, act, receive_asked, receive_inquired, rece
 from chalicelib.rfq.value_dates import value_date
 from chalicelib.state.conversations import Conversation
 from chalicelib.tables.memory import MemoryRegistry, MemoryStore
+from chalicelib.tables.registry import Key, Registry
 
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 TURN = timedelta(minutes=2)
@@ -77,6 +78,11 @@ class Banks:
         found = self.enterprise.principal(principal)
         assert found is not None
         return self.nodes[found.node]
+
+    def meanwhile(self, principal: str, what: Callable[[], object]) -> None:
+        """Have something happen at a node just before its registration is read the next time."""
+        node = self.at(principal)
+        self.nodes[node.name] = replace(node, registry=_Interrupted(node.registry, what))
 
     @contextmanager
     def stand_by(self, principal: str) -> Iterator[None]:
@@ -185,6 +191,22 @@ class Banks:
             schedule=lambda file, due: self.due.append((due, name, file)),
             pause=lambda attempt: None,
         )
+
+
+class _Interrupted:
+    """A registry of which the first read is preceded by something else."""
+
+    def __init__(self, registry: Registry, what: Callable[[], object]) -> None:
+        self.kept, self.records = registry.kept, registry.records
+        self.commit = registry.commit
+        self._registry = registry
+        self._what: Callable[[], object] | None = what
+
+    def read(self, *keys: Key) -> list[Item | None]:
+        what, self._what = self._what, None
+        if what is not None:
+            what()
+        return self._registry.read(*keys)
 
 
 def two_banks_and_a_broker() -> Enterprise:

@@ -318,3 +318,14 @@ def test_a_dormant_node_takes_over_where_the_other_stopped_and_both_at_once_do_n
     banks.deliver()
     assert [turn.step for turn in banks.file("BANKX", number).turns][-1] is Step.DEALT
     assert len(banks.file("BANKY", number).turns) == 4
+
+
+@pytest.mark.requirement("R9", "R13")
+def test_hanging_up_meets_an_accept_that_is_made_while_it_is_decided(banks: Banks) -> None:
+    number = banks.quoted(XENIA, YVES)
+    banks.meanwhile("BANKX", lambda: banks.act(XENIA, number, Step.DEALT, side=BuySell.BUY))
+    banks.act(XENIA, number, Step.PASSED, answers=2)
+    assert banks.file("BANKX", number).exposed
+    assert banks.registration("BANKX", "BANKY").conversation == number
+    banks.deliver()
+    assert banks.registration("BANKX", "BANKY").state is FREE

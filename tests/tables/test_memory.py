@@ -1,14 +1,21 @@
 import pytest
 
 from chalicelib.records.record import Item
-from chalicelib.tables.memory import MemoryStore
+from chalicelib.tables.memory import MemoryRegistry, MemoryStore
 from tests.tables.contract import StoreContract, item
+from tests.tables.registry_contract import AtomicRegistryContract
 
 
 class TestMemoryStore(StoreContract):
     @pytest.fixture
     def store(self) -> MemoryStore:
         return MemoryStore("demo-c1-customer")
+
+
+class TestMemoryRegistry(AtomicRegistryContract):
+    @pytest.fixture
+    def registry(self) -> MemoryRegistry:
+        return MemoryRegistry(MemoryStore("demo-s1-registrations"), MemoryStore("demo-s1-conversations"))
 
 
 def test_a_stream_hears_of_every_new_item_once_and_of_no_repeat() -> None:
