@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -18,12 +19,15 @@ from rich.progress import Progress
 from rich.table import Table
 
 from chalicelib.customer.gateway import NobodyAnswered
-from chalicelib.enterprise import EnterpriseError, Side, load_enterprise
+from chalicelib.enterprise import EnterpriseError, Holding, Side, Utility, load_enterprise
+from chalicelib.tables.dynamodb import DynamoDBStore
+from chalicelib.tables.store import StoreError
 
 from .client import Client, RequestRefused
-from .engine import EngineError
+from .engine import EngineError, local_credentials
 from .local import (
     GATEWAY,
+    TURN,
     Layout,
     LocalError,
     Supervisor,
@@ -31,13 +35,22 @@ from .local import (
     is_healthy,
     read_description,
 )
-from .topology import topology_json, topology_mermaid, topology_table
+from .messages import trace, trace_json, trace_table
+from .topology import principals_table, topology_json, topology_mermaid, topology_table
 
 _P = ParamSpec("_P")
 
 _IMPORT_AT_ONCE = 8
 _SIDES = {"buy": "1", "sell": "2"}
-_EXPECTED_ERRORS = (EnterpriseError, EngineError, LocalError, NobodyAnswered, RequestRefused, OSError)
+_EXPECTED_ERRORS = (
+    EnterpriseError,
+    EngineError,
+    LocalError,
+    NobodyAnswered,
+    RequestRefused,
+    StoreError,
+    OSError,
+)
 
 console = Console()
 
@@ -95,16 +108,24 @@ def topology(paths: Mapping[str, Path], as_json: bool, mermaid: bool) -> None:
         return
     if not mermaid:
         console.print(topology_table(enterprise))
+        if enterprise.principals:
+            console.print(principals_table(enterprise))
     click.echo(topology_mermaid(enterprise))
 
 
 @main.command()
 @click.option("--port", default=8400, show_default=True, help="The gateway's port; the rest follow.")
 @click.option("--pace", default=2.0, show_default=True, help="Seconds between prices.")
+@click.option(
+    "--turn",
+    default=TURN.total_seconds(),
+    show_default=True,
+    help="Seconds that each turn of a conversation between banks may take.",
+)
 @as_json
 @click.pass_obj
 @command
-def run(paths: Mapping[str, Path], port: int, pace: float, as_json: bool) -> None:
+def run(paths: Mapping[str, Path], port: int, pace: float, turn: float, as_json: bool) -> None:
     """Run the whole enterprise on this machine, until Ctrl-C."""
     layout = make_layout(paths["file"], paths["folder"], port)
 
@@ -115,7 +136,7 @@ def run(paths: Mapping[str, Path], port: int, pace: float, as_json: bool) -> Non
             _welcome(description)
         sys.stdout.flush()
 
-    Supervisor(layout, timedelta(seconds=pace)).run(ready)
+    Supervisor(layout, timedelta(seconds=pace), timedelta(seconds=turn)).run(ready)
     if not as_json:
         click.echo("stopped; nothing is left running")
 
@@ -195,6 +216,32 @@ def status(paths: Mapping[str, Path], number: str, who: str, as_json: bool) -> N
         if value != "":
             table.add_row(name, escape(str(value)))
     console.print(table)
+
+
+@main.command()
+@click.argument("conversation")
+@as_json
+@click.pass_obj
+@command
+def route(paths: Mapping[str, Path], conversation: str, as_json: bool) -> None:
+    """Which way the messages of a conversation took between the banks, and where they are now.
+
+    For operators: it reads the inboxes of city nodes and banks. Traders never see it.
+    """
+    engine = read_description(paths["folder"])["engine"]
+    os.environ.update(local_credentials())
+    enterprise = load_enterprise(paths["file"])
+
+    def inbox(of: Utility) -> DynamoDBStore:
+        return DynamoDBStore(enterprise.table(of.name, Holding.INBOX), of.region, engine)
+
+    traced = trace(conversation, enterprise, inbox)
+    if not traced:
+        raise LocalError(f"no inbox has a message of a conversation {conversation!r}")
+    if as_json:
+        click.echo(json.dumps(trace_json(traced)))
+    else:
+        console.print(trace_table(conversation, traced))
 
 
 @main.group()
@@ -328,15 +375,25 @@ def _welcome(description: Mapping[str, Any]) -> None:
         table.add_row(f"{name} (for customers)" if name == GATEWAY else name, url)
     console.print(table)
     for who, token in description["tokens"].items():
-        click.echo(f"\n{who}:\n{token}")
+        deals = description["traders"].get(who)
+        where = " of {principal}, terminal {terminal}, at {node}".format(**deals) if deals else ""
+        click.echo(f"\n{who}{where}:\n{token}")
     url, token = description["urls"][GATEWAY], description["tokens"]["alice"]
     click.echo(
         "\nEnter an order - this can be pasted:\n\n"
         f"curl -s {url}/orders -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' "
         '-d \'{"Account":"A-1001","ClOrdID":"first-\'$(date +%s)\'","Symbol":"AAPL","Side":"1",'
-        '"OrdType":"1","OrderQty":"100","TransactTime":"\'$(date -u +%Y%m%d-%H:%M:%S)\'"}\'\n\n'
-        "Ctrl-C stops everything."
+        '"OrdType":"1","OrderQty":"100","TransactTime":"\'$(date -u +%Y%m%d-%H:%M:%S)\'"}\''
     )
+    if deals := description["traders"].get("xenia"):
+        url, token = description["urls"][deals["node"]], description["tokens"]["xenia"]
+        click.echo(
+            "\nCall a bank, as xenia:\n\n"
+            f"curl -s {url}/rfqs -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' "
+            '-d \'{"QuoteReqID":"call-\'$(date +%s)\'","Destination":"BANKY","Symbol":"EURUSD",'
+            '"OrderQty":"1000000","TransactTime":"\'$(date -u +%Y%m%d-%H:%M:%S)\'"}\''
+        )
+    click.echo("\nCtrl-C stops everything.")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class Client:
         """Any other inquiry."""
         return self.ask("GET", f"{path}?{urlencode(parameters)}" if parameters else path)
 
-    def ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def ask(self, method: str, path: str, body: Mapping[str, str | int] | None = None) -> dict[str, Any]:
         """Send a request: the answer's content; RequestRefused for a problem document."""
         answer = self.send(method, path, body)
         content: dict[str, Any] = json.loads(answer.body)
@@ -66,7 +66,7 @@ class Client:
             raise RequestRefused(answer.status, content)
         return content
 
-    def send(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Answer:
+    def send(self, method: str, path: str, body: Mapping[str, str | int] | None = None) -> Answer:
         """Send a request: the answer as it came."""
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         content = json.dumps(body).encode() if body is not None else b""

@@ -95,7 +95,7 @@ def _all(enterprise: Enterprise, utility: Utility, every: timedelta) -> Iterator
             receives_max=20 if is_timer else 1000,
         )
     yield ScheduleSource(function="sweep", every=timedelta(minutes=1))
-    if utility.side is Side.STREET:
+    if utility.side in (Side.STREET, Side.NETWORK):
         yield ScheduleSource(function="publish", every=every)
 
 
@@ -108,13 +108,28 @@ def _reacting(utility: Utility) -> Iterator[tuple[Holding, Pattern]]:
                 _inserted(Origin=[utility.name], RecordType=["Placed", "CancelRequested"]),
             )
         case Side.STREET:
-            yield Holding.INBOX, _inserted(RecordType=["Placed", "CancelRequested", "Claim"])
-            yield (
-                Holding.STREET,
-                _inserted(Origin=[utility.name], RecordType=["ExecutionReport"], ExecType=[ExecType.NEW]),
-            )
+            yield Holding.INBOX, _inserted(RecordType=_messages(utility))
+            if utility.orders:
+                yield (
+                    Holding.STREET,
+                    _inserted(Origin=[utility.name], RecordType=["ExecutionReport"], ExecType=[ExecType.NEW]),
+                )
+            if utility.deals:
+                # Whoever wrote them: copies of the other node's turns are news to this one's principal.
+                yield (
+                    Holding.CONVERSATIONS,
+                    _inserted(RecordType=["Requested", "Turn", "Asked", "Inquired"]),
+                )
         case Side.FIRM:
             yield Holding.STREET, _inserted(RecordType=["ExecutionReport"], ExecType=[ExecType.TRADE])
+        case Side.NETWORK:
+            yield Holding.INBOX, _inserted(RecordType=["Message"])
+
+
+def _messages(utility: Utility) -> list[str]:
+    """What others put into a street utility's inbox, and it itself."""
+    orders = ["Placed", "CancelRequested", "Claim"] if utility.orders else []
+    return [*orders, *(["Message"] if utility.deals else [])]
 
 
 def _inserted(**fields: list[str]) -> Pattern:

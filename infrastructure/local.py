@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -47,6 +47,23 @@ CUSTOMERS: Mapping[str, tuple[str, ...]] = {
     "bob": ("A-1002",),
     "broker": tuple(f"A-{1001 + i}" for i in range(20)),
 }
+# Who deals: a trader's principal and terminal.
+TRADERS: Mapping[str, tuple[str, str]] = {
+    "hugo": ("HOUSE", "H1"),
+    "hanna": ("HOUSE", "H2"),
+    "xenia": ("BANKX", "X1"),
+    "xaver": ("BANKX", "X2"),
+    "yves": ("BANKY", "Y1"),
+    "yael": ("BANKY", "Y2"),
+    "maia": ("MERCURY", "M1"),
+    "nora": ("NEPTUNE", "N1"),
+}
+# Who sees the accounts that principals' deals are booked on.
+BACK_OFFICE = "backoffice"
+
+# How long each turn of a conversation may take, unless told otherwise.
+TURN = timedelta(minutes=2)
+
 _BROUGHT_IN: Mapping[str, Decimal] = {
     "USD": Decimal("50000000.00"),
     **{symbol: Decimal(100_000) for symbol in ("AAPL", "FB", "GOOG", "IBM", "MSFT")},
@@ -90,9 +107,10 @@ class Layout:
 class Supervisor:
     """Starts, stops and restarts the processes of one enterprise."""
 
-    def __init__(self, layout: Layout, pace: timedelta) -> None:
+    def __init__(self, layout: Layout, pace: timedelta, turn: timedelta = TURN) -> None:
         self._layout = layout
         self._pace = pace
+        self._turn = turn
         self._children: dict[str, int] = {}
         self._engine: subprocess.Popen[bytes] | None = None
         self._ended = False
@@ -140,25 +158,44 @@ class Supervisor:
 
     def describe(self) -> dict[str, Any]:
         """What the command line needs to know."""
-        now = datetime.now(UTC)
         return {
             "supervisor": os.getpid(),
             "enterprise": self._layout.enterprise.name,
             "engine": address(self._layout.engine_port),
             "secret": self._secret.hex(),
             "urls": {name: self._layout.url(name) for name in self._layout.ports},
-            "tokens": {
-                who: self._issuer.token(
-                    who,
-                    accounts,
-                    audience=self._layout.enterprise.name,
-                    issuer=ISSUER,
-                    now=now,
-                    lifetime=timedelta(hours=12),
-                )
-                for who, accounts in CUSTOMERS.items()
-            },
+            "tokens": self._tokens(),
+            "traders": self._traders(),
         }
+
+    def _traders(self) -> dict[str, dict[str, str]]:
+        """Where each trader deals, if the enterprise file has it."""
+        principals = {principal.name: principal for principal in self._layout.enterprise.principals}
+        return {
+            who: {"principal": name, "terminal": terminal, "node": principals[name].node}
+            for who, (name, terminal) in TRADERS.items()
+            if name in principals and terminal in principals[name].terminals
+        }
+
+    def _tokens(self) -> dict[str, str]:
+        """A token for each customer, each trader, and the back office."""
+        tokens = {who: self._token(who, accounts) for who, accounts in CUSTOMERS.items()}
+        for who, deals in self._traders().items():
+            tokens[who] = self._token(who, (), principal=deals["principal"], terminal=deals["terminal"])
+        if principals := self._layout.enterprise.principals:
+            tokens[BACK_OFFICE] = self._token(BACK_OFFICE, [principal.name for principal in principals])
+        return tokens
+
+    def _token(self, who: str, accounts: Iterable[str], **deals: str) -> str:
+        return self._issuer.token(
+            who,
+            accounts,
+            audience=self._layout.enterprise.name,
+            issuer=ISSUER,
+            now=datetime.now(UTC),
+            lifetime=timedelta(hours=12),
+            **deals,
+        )
 
     def _start_engine(self) -> None:
         layout = self._layout
@@ -207,6 +244,7 @@ class Supervisor:
             "THREESIDE_TICK_SECONDS": str(seconds),
             "THREESIDE_SIGN_OF_LIFE_SECONDS": str(seconds),
             "THREESIDE_CHECK_AFTER_SECONDS": "3",
+            "THREESIDE_TURN_SECONDS": str(self._turn.total_seconds()),
             "THREESIDE_FAULT": fault or "",
         }
 

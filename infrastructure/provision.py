@@ -10,6 +10,9 @@ from chalicelib.tables.dynamodb import KEY_ATTRIBUTES, KEY_SCHEMA
 
 from .event_sources import VISIBILITY, QueueSource, event_sources
 
+# What is not kept for ever: prices and signs of life, and what a terminal has shown.
+_EXPIRING = (Holding.MARKET, Holding.LINKS, Holding.REGISTRATIONS)
+
 
 def provision(enterprise: Enterprise, dynamodb: Any, sqs: Any, every: timedelta) -> None:
     """Make every table and queue of every utility."""
@@ -23,7 +26,7 @@ def provision(enterprise: Enterprise, dynamodb: Any, sqs: Any, every: timedelta)
 
 
 def create_table(dynamodb: Any, name: str) -> None:
-    """One table with its stream; prices and signs of life expire."""
+    """One table with its stream."""
     dynamodb.create_table(
         TableName=name,
         KeySchema=KEY_SCHEMA,
@@ -31,7 +34,7 @@ def create_table(dynamodb: Any, name: str) -> None:
         BillingMode="PAY_PER_REQUEST",
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     )
-    if name.endswith(f"-{Holding.MARKET}"):
+    if name.endswith(tuple(f"-{holding}" for holding in _EXPIRING)):
         dynamodb.update_time_to_live(
             TableName=name,
             TimeToLiveSpecification={"Enabled": True, "AttributeName": "Expires"},

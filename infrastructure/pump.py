@@ -19,8 +19,9 @@ _log = logging.getLogger(__name__)
 
 Function = Callable[[Mapping[str, Any], object], Any]
 
-# How long a stream that was empty is left alone: Lambda asks four times a second.
-_IDLE_SECONDS = (0.02, 0.15)
+# How long a stream that was empty is left alone: when it is quiet as long as Lambda does, which asks four
+# times a second.
+_IDLE_SECONDS = (0.02, 0.25)
 _RETRY_SECONDS = (0.2, 5.0)
 _LONG_POLL_SECONDS = 10
 

@@ -48,8 +48,14 @@ class Issuer:
         issuer: str,
         now: datetime,
         lifetime: timedelta,
+        principal: str | None = None,
+        terminal: str | None = None,
     ) -> str:
-        """A token with which `subject` may act for the accounts at the enterprise `audience`."""
+        """A token with which `subject` may act for the accounts at the enterprise `audience`.
+
+        A trader's names the principal and the terminal, too.
+        """
+        deals = {"principal": principal, "terminal": terminal}
         claims = {
             "sub": subject,
             "accounts": list(accounts),
@@ -57,6 +63,7 @@ class Issuer:
             "iss": issuer,
             "iat": now,
             "exp": now + lifetime,
+            **{name: value for name, value in deals.items() if value is not None},
         }
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM, headers={"kid": self._key_id})
 

@@ -44,12 +44,24 @@ def later(count: float) -> datetime:
 # The enterprise
 
 
-def utility(name: str, side: str, code: str) -> dict[str, str]:
+def utility(name: str, side: str, code: str) -> dict[str, Any]:
     return {"name": name, "side": side, "code": code, "region": "us-east-1"}
 
 
-def enterprise_content(*, customers: int = 2, streets: int = 2) -> dict[str, Any]:
-    """An enterprise file's content: c1.., s1.. and the firm."""
+# The network of the default file: from Tokyo to Zurich by New York only, by London only, or by both.
+BANKS = {"bankx": "tokyo", "banky": "zurich", "broker": "newyork", "bankz": "london"}
+LINKS = {"tokyo": ["newyork", "london"], "newyork": ["zurich", "london"], "zurich": ["london"], "london": []}
+
+
+def enterprise_content(
+    *,
+    customers: int = 2,
+    streets: int = 2,
+    banks: Mapping[str, str] | None = None,
+    links: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
+    """An enterprise file's content: c1.., s1.. and the firm, and if there are any, banks at their cities."""
+    banks, links = banks or {}, links or {}
     return {
         "name": "demo",
         "version": 1,
@@ -57,12 +69,31 @@ def enterprise_content(*, customers: int = 2, streets: int = 2) -> dict[str, Any
             *(utility(f"c{n}", "customer", f"C{n:02}") for n in range(1, customers + 1)),
             *(utility(f"s{n}", "street", f"S{n:02}") for n in range(1, streets + 1)),
             utility("firm", "firm", "F01"),
+            *(
+                {**utility(bank, "street", f"B{n:02}"), "city": city, "orders": False}
+                for n, (bank, city) in enumerate(banks.items(), start=1)
+            ),
+            *(
+                {**utility(city, "network", f"N{n:02}"), "links": list(to)}
+                for n, (city, to) in enumerate(links.items(), start=1)
+            ),
+        ],
+        "principal": [
+            {"name": bank.upper(), "node": bank, "terminals": [f"{bank.upper()}1"]} for bank in banks
         ],
     }
 
 
-def enterprise(*, customers: int = 2, streets: int = 2) -> Enterprise:
-    return parse_enterprise(enterprise_content(customers=customers, streets=streets))
+def enterprise(
+    *,
+    customers: int = 2,
+    streets: int = 2,
+    banks: Mapping[str, str] | None = None,
+    links: Mapping[str, Sequence[str]] | None = None,
+) -> Enterprise:
+    return parse_enterprise(
+        enterprise_content(customers=customers, streets=streets, banks=banks, links=links)
+    )
 
 
 def desk(name: str = "c1") -> Desk:

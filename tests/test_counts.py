@@ -39,7 +39,7 @@ def test_a_fill_writes_one_report(tallies: dict[str, Tally]) -> None:
 def test_a_cancel_writes_itself_a_message_to_every_street_utility_and_its_answer(
     tallies: dict[str, Tally],
 ) -> None:
-    streets = len(default_enterprise().on(Side.STREET))
+    streets = sum(street.orders for street in default_enterprise().on(Side.STREET))
     bound = _with_copies(Side.CUSTOMER) + streets * _MESSAGE + _with_copies(Side.STREET)
     assert tallies["cancel, asked for to done"].writes == bound == 10
 

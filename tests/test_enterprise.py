@@ -1,5 +1,7 @@
 from collections import Counter
+from collections.abc import Mapping
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +13,13 @@ from chalicelib.enterprise import (
     load_enterprise,
     parse_enterprise,
     queue_purposes,
+    routes,
 )
-from tests.builders import enterprise, enterprise_content, utility
+from tests.builders import BANKS, LINKS, enterprise, enterprise_content, utility
 
 THREE_SIDED = enterprise(customers=3, streets=3)
+NETWORKED = enterprise(banks=BANKS, links=LINKS)
+DEFAULT = load_enterprise(Path(__file__).parents[1] / "enterprise.toml")
 
 
 @pytest.mark.requirement("T8")
@@ -73,7 +78,10 @@ def test_a_utility_has_a_queue_per_peer_and_all_but_the_firm_one_for_timers() ->
     [
         ("c1", ("demo-c1-customer", "demo-c1-street", "demo-c1-firm", "demo-c1-market")),
         ("s1", ("demo-s1-street", "demo-s1-firm", "demo-s1-inbox", "demo-s1-market")),
-        ("firm", ("demo-firm-firm", "demo-firm-customer", "demo-firm-street")),
+        (
+            "firm",
+            ("demo-firm-firm", "demo-firm-customer", "demo-firm-street", "demo-firm-conversations"),
+        ),
     ],
 )
 def test_tables_are_named_for_their_utility_and_what_they_hold(name: str, tables: tuple[str, ...]) -> None:
@@ -82,10 +90,11 @@ def test_tables_are_named_for_their_utility_and_what_they_hold(name: str, tables
 
 
 def test_a_utility_writes_the_one_table_that_is_its_own() -> None:
-    assert [THREE_SIDED.on(side)[0].own for side in Side] == [
+    assert [NETWORKED.on(side)[0].own for side in Side] == [
         Holding.CUSTOMER,
         Holding.STREET,
         Holding.FIRM,
+        Holding.LINKS,
     ]
 
 
@@ -211,4 +220,150 @@ def test_some_street_utility_takes_part_on_every_day() -> None:
     content = enterprise_content(streets=1)
     next(u for u in content["utility"] if u["side"] == "street")["since"] = "20260105"
     with pytest.raises(EnterpriseError, match="every day"):
+        parse_enterprise(content)
+
+
+# The network between banks
+
+
+@pytest.mark.requirement("R1")
+def test_a_bank_that_takes_no_orders_keeps_what_it_deals_with_and_nobody_elses_records() -> None:
+    bank = NETWORKED.utility("bankx")
+    assert bank.holdings == (
+        Holding.STREET,
+        Holding.INBOX,
+        Holding.REGISTRATIONS,
+        Holding.CONVERSATIONS,
+    )
+    written = {writer.name: [NETWORKED.holders(writer, h) for h in Holding] for writer in NETWORKED.utilities}
+    assert [name for name, holders in written.items() if any("bankx" in held for held in holders)] == []
+
+
+@pytest.mark.requirement("T17", "R1")
+def test_no_order_is_tried_at_a_bank_that_takes_none() -> None:
+    assert sorted(DEFAULT.sequence("20260105", "account", "tag")) == ["s1", "s2"]
+    assert not set(NETWORKED.peers(NETWORKED.utility("c1"))) & set(BANKS)
+
+
+@pytest.mark.requirement("T8", "R5")
+def test_conversations_are_copied_to_the_firm_and_registrations_to_nobody() -> None:
+    bank = DEFAULT.utility("s1")
+    assert DEFAULT.holders(bank, Holding.CONVERSATIONS) == ("firm",)
+    assert DEFAULT.holders(bank, Holding.REGISTRATIONS) == ()
+
+
+@pytest.mark.requirement("R1")
+def test_a_link_that_is_named_at_one_end_is_one_at_both() -> None:
+    assert {city.name: set(city.links) for city in NETWORKED.on(Side.NETWORK)} == {
+        "tokyo": {"newyork", "london"},
+        "newyork": {"tokyo", "zurich", "london"},
+        "zurich": {"newyork", "london"},
+        "london": {"tokyo", "newyork", "zurich"},
+    }
+
+
+@pytest.mark.requirement("R1")
+def test_signs_of_life_of_a_city_are_copied_to_those_it_is_linked_to() -> None:
+    tokyo = NETWORKED.utility("tokyo")
+    assert NETWORKED.holders(tokyo, Holding.LINKS) == ("newyork", "london")
+
+
+@pytest.mark.requirement("R1")
+def test_a_bank_writes_to_its_city_and_a_city_to_its_banks_and_those_it_is_linked_to() -> None:
+    assert NETWORKED.peers(NETWORKED.utility("bankx")) == ("c1", "c2", "s1", "s2", "firm", "tokyo")
+    assert NETWORKED.peers(NETWORKED.utility("tokyo")) == ("bankx", "newyork", "london")
+    assert queue_purposes(NETWORKED, NETWORKED.utility("zurich")) == (
+        "parked-banky",
+        "parked-newyork",
+        "parked-london",
+    )
+
+
+@pytest.mark.requirement("R12")
+def test_a_node_deals_for_one_principal_or_for_several() -> None:
+    assert [principal.name for principal in DEFAULT.principals_at("broker")] == ["MERCURY", "NEPTUNE"]
+    assert [principal.name for principal in DEFAULT.principals_at("bankx")] == ["BANKX"]
+    assert DEFAULT.principals_at("s2") == ()
+    mercury = DEFAULT.principal("MERCURY")
+    assert mercury is not None
+    assert (mercury.node, mercury.terminals) == ("broker", ("M1",))
+    assert DEFAULT.principal("NOBODY") is None
+
+
+# Routes
+
+_JOINED = {city.name: city.links for city in DEFAULT.on(Side.NETWORK)}
+
+
+@pytest.mark.requirement("R1")
+def test_two_ways_lead_from_tokyo_to_zurich() -> None:
+    assert routes(_JOINED, "tokyo", "zurich") == ("london", "newyork")
+
+
+@pytest.mark.requirement("R1")
+@pytest.mark.parametrize(
+    ("avoiding", "ways"),
+    [
+        (["london"], ("newyork",)),
+        (["newyork"], ("london",)),
+        (["london", "newyork"], ()),
+        (["zurich"], ("london", "newyork")),
+        (["tokyo"], ("london", "newyork")),
+    ],
+    ids=str,
+)
+def test_no_way_leads_through_a_city_that_is_avoided(avoiding: list[str], ways: tuple[str, ...]) -> None:
+    assert routes(_JOINED, "tokyo", "zurich", avoiding) == ways
+
+
+@pytest.mark.requirement("R1")
+def test_the_shortest_way_is_first_and_none_comes_back_to_where_it_starts() -> None:
+    line = {"a": ["b", "c"], "b": ["a", "d"], "c": ["a", "e"], "d": ["b", "e"], "e": ["c", "d"], "f": []}
+    assert routes(line, "a", "e") == ("c", "b")
+    assert routes(line, "a", "d") == ("b", "c")
+    assert routes({**line, "c": ["a"], "e": ["d"]}, "a", "e") == ("b",)
+    assert routes(line, "a", "f") == ()
+
+
+# What the file may not say
+
+
+def _networked(change: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The content of a networked enterprise, with settings of its utilities and principals changed."""
+    content = enterprise_content(banks=BANKS, links=LINKS)
+    for entry in [*content["utility"], *content["principal"]]:
+        entry.update(change.get(entry["name"], {}))
+    return content
+
+
+@pytest.mark.requirement("R1")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (_networked({"bankz": {"city": "zurich"}}), "city 'london' has no bank's node"),
+        (_networked({"BANKZ": {"node": "bankx"}}), "utility 'bankz' is at a city and needs a principal"),
+        (_networked({"BANKZ": {"terminals": []}}), "principal 'BANKZ': expected at least one terminal"),
+        (_networked({"BANKZ": {"terminals": ["z.1"]}}), r"principal 'BANKZ': terminal 'z\.1'"),
+        (_networked({"BANKZ": {"terminals": "Z1"}}), "principal 'BANKZ': expected terminals = list"),
+        (_networked({"BANKZ": {"terminals": [1]}}), r"principal 'BANKZ': terminals \[1\]: expected names"),
+        (_networked({"BANKZ": {"speed": 3}}), "principal 'BANKZ': unknown setting 'speed'"),
+        (_networked({"BANKZ": {"name": "bankz"}}), "principal name 'bankz'"),
+        (_networked({"BANKZ": {"name": "BANKX"}}), "principal 'BANKX' is given"),
+        (_networked({"BANKZ": {"node": "s2"}}), "principal 'BANKZ': node 's2' is no street utility with"),
+        (_networked({"BANKZ": {"node": "paris"}}), "principal 'BANKZ': node 'paris' is no street utility"),
+        (_networked({"tokyo": {"links": ["paris"]}}), "utility 'tokyo': link 'paris'"),
+        (_networked({"tokyo": {"links": ["bankx"]}}), "utility 'tokyo': link 'bankx'"),
+        (_networked({"tokyo": {"links": ["tokyo"]}}), "utility 'tokyo': link 'tokyo'"),
+        (_networked({"tokyo": {"links": []}}), "no links lead from city 'london' to city 'tokyo'"),
+        (_networked({"tokyo": {"city": "london"}}), "utility 'tokyo': unknown setting 'city'"),
+        (_networked({"c1": {"links": ["tokyo"]}}), "utility 'c1': unknown setting 'links'"),
+        (_networked({"bankz": {"city": "paris"}}), "utility 'bankz': city 'paris' is no network utility"),
+        (_networked({"s2": {"orders": False}}), "utility 's2' takes no orders and is at no city"),
+        (_networked({"s2": {"orders": 0}}), "utility 's2': expected orders = bool"),
+    ],
+)
+def test_a_network_that_contradicts_itself_is_refused_by_what_and_where(
+    content: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(EnterpriseError, match=message):
         parse_enterprise(content)

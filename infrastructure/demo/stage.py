@@ -93,7 +93,7 @@ class Stage:
 
 
 @contextlib.contextmanager
-def running_enterprise(file: Path, folder: Path, port: int, pace: float) -> Iterator[Stage]:
+def running_enterprise(file: Path, folder: Path, port: int, pace: float, *options: str) -> Iterator[Stage]:
     """An enterprise of its own, from the command line as anybody would start it."""
     command = [
         sys.executable,
@@ -104,8 +104,8 @@ def running_enterprise(file: Path, folder: Path, port: int, pace: float) -> Iter
         "--folder",
         str(folder),
     ]
-    options = ["run", "--json", "--port", str(port), "--pace", str(pace)]
-    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as supervisor:
+    run = ["run", "--json", "--port", str(port), "--pace", str(pace), *options]
+    with subprocess.Popen([*command, *run], stdout=subprocess.PIPE, text=True) as supervisor:
         assert supervisor.stdout is not None
         line = supervisor.stdout.readline()
         if not line:

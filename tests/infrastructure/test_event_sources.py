@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chalicelib.enterprise import Enterprise, Holding, Side, load_enterprise
+from chalicelib.records.conversations import Inquired, Message
 from chalicelib.records.fix import ExecType
 from chalicelib.records.market import SignOfLife
 from chalicelib.records.orders import Claim, ExecutionReport, Found
@@ -26,6 +28,28 @@ EVERY = timedelta(seconds=30)
 
 ORDER = placed()
 ELSEWHERE = placed(origin="c2")
+INQUIRED = Inquired(
+    origin="bankx",
+    transact_time=NOW,
+    conversation="BX120260105-mzq2kx7f3wd5a",
+    principal="BANKX",
+    initiating="BANKX",
+    destination="BANKY",
+    symbol="EURUSD",
+    order_qty=Decimal(1_000_000),
+    answers=3,
+    attempt=1,
+)
+MESSAGE = Message(
+    origin="bankx",
+    transact_time=NOW,
+    conversation=INQUIRED.conversation,
+    message="inquired#0001",
+    sender="bankx",
+    recipient="banky",
+    passed="bankx@20260105-15:00:00.000000",
+    content="{}",
+)
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +157,59 @@ def test_signs_of_life_are_copied_by_who_gives_them_alone(plan: Enterprise) -> N
     assert _delivered(plan, "c1", Holding.MARKET, _event(sign)) == set()
 
 
+@pytest.mark.requirement("R1")
+def test_signs_of_life_of_a_city_are_copied_by_itself_alone(plan: Enterprise) -> None:
+    sign = SignOfLife(origin="tokyo", transact_time=NOW, until=later(180), expires=1767628800)
+    assert _delivered(plan, "tokyo", Holding.LINKS, _event(sign)) == {"replicate"}
+    assert _delivered(plan, "london", Holding.LINKS, _event(sign)) == set()
+
+
+@pytest.mark.requirement("R1")
+@pytest.mark.parametrize(
+    ("utility", "record", "functions"),
+    [
+        # A city relays messages; a bank's node receives them, and orders only if it takes any.
+        ("tokyo", MESSAGE, {"react"}),
+        ("bankx", MESSAGE, {"react"}),
+        ("s1", MESSAGE, {"react"}),
+        ("s2", MESSAGE, set()),
+        ("bankx", ORDER, set()),
+        ("bankx", cancel(ORDER), set()),
+        ("tokyo", ORDER, set()),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_an_inbox_is_for_what_its_utility_does(
+    plan: Enterprise, utility: str, record: Record, functions: set[str]
+) -> None:
+    assert _delivered(plan, utility, Holding.INBOX, _event(record)) == functions
+
+
+@pytest.mark.requirement("R1", "R4")
+@pytest.mark.parametrize(
+    ("utility", "holding", "record", "functions"),
+    [
+        ("bankx", Holding.CONVERSATIONS, INQUIRED, {"replicate", "react"}),
+        # The log of the other bank's node, copied here by messages: told to this one's, not copied on.
+        ("banky", Holding.CONVERSATIONS, INQUIRED, {"react"}),
+        ("s1", Holding.CONVERSATIONS, INQUIRED, {"react"}),
+        ("firm", Holding.CONVERSATIONS, INQUIRED, set()),
+        ("bankx", Holding.REGISTRATIONS, INQUIRED, set()),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_a_record_of_a_conversation_is_delivered_at_its_bank_and_copied_by_who_wrote_it(
+    plan: Enterprise, utility: str, holding: Holding, record: Record, functions: set[str]
+) -> None:
+    assert _delivered(plan, utility, holding, _event(record)) == functions
+
+
+@pytest.mark.requirement("R5")
+def test_what_is_written_in_place_is_delivered_to_nobody(plan: Enterprise) -> None:
+    for name in ("INSERT", "MODIFY", "REMOVE"):
+        assert _delivered(plan, "bankx", Holding.REGISTRATIONS, _event(INQUIRED, name)) == set()
+
+
 @pytest.mark.requirement("T7", "T8")
 def test_the_mark_that_an_execution_is_booked_is_not_copied(plan: Enterprise) -> None:
     mark = {"eventName": "INSERT", "dynamodb": {"NewImage": encode({"pk": "a", "sk": "booked#s1.1"})}}
@@ -170,7 +247,8 @@ def test_every_peer_has_a_queue_whose_messages_are_tried_again(plan: Enterprise)
             if isinstance(source, QueueSource)
         }
         prefix = f"{plan.name}-{utility.name}"
-        timers = {} if utility.side is Side.FIRM else {f"{prefix}-checks": "check"}
+        has_timers = utility.side in (Side.CUSTOMER, Side.STREET)
+        timers = {f"{prefix}-checks": "check"} if has_timers else {}
         parked = {f"{prefix}-parked-{peer}": "retry" for peer in plan.peers(utility)}
         assert queues == {**parked, **timers}
 
@@ -182,9 +260,11 @@ def test_every_peer_has_a_queue_whose_messages_are_tried_again(plan: Enterprise)
         ("c1", {"sweep": timedelta(minutes=1)}),
         ("s1", {"sweep": timedelta(minutes=1), "publish": EVERY}),
         ("firm", {"sweep": timedelta(minutes=1)}),
+        ("bankx", {"sweep": timedelta(minutes=1), "publish": EVERY}),
+        ("tokyo", {"sweep": timedelta(minutes=1), "publish": EVERY}),
     ],
 )
-def test_every_utility_sweeps_and_the_street_side_publishes(
+def test_every_utility_sweeps_and_the_street_side_and_the_cities_publish(
     plan: Enterprise, utility: str, schedules: dict[str, timedelta]
 ) -> None:
     sources = event_sources(plan, plan.utility(utility), EVERY)

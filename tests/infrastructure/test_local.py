@@ -6,14 +6,24 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chalicelib.enterprise import Holding, load_enterprise
+from chalicelib.network.routing import dispatch
+from chalicelib.records.conversations import Inquired
 from infrastructure.client import until
 from infrastructure.demo.stage import Stage, running_enterprise
+from tests.builders import HeldMessages
 
 _PORT = 8600
+DEFAULT = load_enterprise(Path("enterprise.toml"))
+CONVERSATION = "BX120260105-mzq2kx7f3wd5a"
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +141,44 @@ def test_an_unknown_utility_is_named(stage: Stage) -> None:
     assert "'c9'" in stopped.stderr
 
 
+@pytest.mark.requirement("R1")
+def test_an_operator_sees_which_way_a_message_took(stage: Stage) -> None:
+    send(stage, "first")
+    (found,) = until(lambda found: found[0]["arrived"], lambda: route(stage, "first"), 20)
+    assert [hop["node"] for hop in found["passed"]] == ["bankx", "tokyo", "london", "zurich"]
+    shown = command(stage.folder, "route", CONVERSATION)
+    assert "arrived" in shown.stdout
+
+
+@pytest.mark.requirement("R1", "T17")
+def test_messages_go_round_a_city_that_is_down(stage: Stage) -> None:
+    stage.kill("london")
+    try:
+        # Until its signs of life are missed, messages to it wait there.
+        numbers = count()
+
+        def sent() -> list[dict[str, Any]]:
+            name = f"round-{next(numbers)}"
+            send(stage, name)
+            found: list[dict[str, Any]] = until(
+                lambda found: found[0]["arrived"], lambda: route(stage, name), 2
+            )
+            return found
+
+        (found,) = until(lambda found: found[0]["arrived"], sent, 30)
+    finally:
+        stage.start("london")
+    assert [hop["node"] for hop in found["passed"]] == ["bankx", "tokyo", "newyork", "zurich"]
+    (waited,) = until(lambda found: found[0]["arrived"], lambda: route(stage, "round-0"), 20)
+    assert [hop["node"] for hop in waited["passed"]] == ["bankx", "tokyo", "london", "zurich"]
+
+
+def test_a_conversation_without_messages_is_one_line_and_status_1(stage: Stage) -> None:
+    unknown = command(stage.folder, "route", "BX120260105-nothing")
+    assert unknown.returncode == 1
+    assert unknown.stderr == "threeside: no inbox has a message of a conversation 'BX120260105-nothing'\n"
+
+
 def test_a_second_enterprise_in_the_same_folder_is_refused(stage: Stage) -> None:
     second = command(stage.folder, "run", "--port", "8660")
     assert second.returncode == 1
@@ -165,7 +213,7 @@ def test_an_engine_that_does_not_start_is_one_line_and_status_1(
 def test_nothing_is_left_running_however_it_ends(tmp_path: Path, signum: signal.Signals, port: int) -> None:
     supervisor = start(tmp_path, port)
     started = processes_of(supervisor.pid)
-    assert len(started) > 6
+    assert len(started) > len(DEFAULT.utilities)
     supervisor.send_signal(signum)
     supervisor.wait(20)
     left = until(lambda left: not left, lambda: {process for process in started if is_alive(process)}, 10)
@@ -174,6 +222,37 @@ def test_nothing_is_left_running_however_it_ends(tmp_path: Path, signum: signal.
 
 def market() -> dict[str, str]:
     return {"Account": "A-1001", "Symbol": "IBM", "Side": "1", "OrdType": "1", "OrderQty": "1"}
+
+
+def send(stage: Stage, message: str) -> None:
+    """Put a message from bankx to banky into the inbox of its city, as bankx would."""
+    inquired = Inquired(
+        origin="bankx",
+        transact_time=datetime.now(UTC),
+        conversation=CONVERSATION,
+        principal="BANKX",
+        initiating="BANKX",
+        destination="BANKY",
+        symbol="EURUSD",
+        order_qty=Decimal(1_000_000),
+        answers=0,
+        attempt=1,
+    )
+    dispatch(
+        inquired,
+        to="banky",
+        sender="bankx",
+        message_id=message,
+        now=datetime.now(UTC),
+        city_inbox=stage.table("tokyo", Holding.INBOX),
+        queue=HeldMessages(),
+    )
+
+
+def route(stage: Stage, message: str) -> list[dict[str, Any]]:
+    """What an operator is told of one message."""
+    answer = command(stage.folder, "route", CONVERSATION, "--json")
+    return [found for found in json.loads(answer.stdout) if found["message"] == message]
 
 
 def start(folder: Path, port: int) -> subprocess.Popen[str]:

@@ -60,6 +60,7 @@ def judge(issuer: Issuer) -> Judge:
         enterprise=load_enterprise(ENTERPRISE_FILE),
         open_table=_opens_nothing,
         open_queue=_opens_nothing,
+        open_registry=_opens_nothing,
     )
 
     def judging(header: str) -> AuthResponse:
@@ -77,6 +78,16 @@ def test_a_token_of_the_issuer_lets_its_subject_act_for_its_accounts(issuer: Iss
     assert answer.routes == ["*"]
     assert answer.principal_id == "ada"
     assert json.loads(answer.context["accounts"]) == ["A-1", "A-2"]
+
+
+def test_a_traders_token_names_the_principal_and_the_terminal(issuer: Issuer, judge: Judge) -> None:
+    answer = judge(f"Bearer {_token(issuer, principal='BANKX', terminal='X1')}")
+
+    assert (answer.context["principal"], answer.context["terminal"]) == ("BANKX", "X1")
+
+
+def test_a_token_of_nobody_who_deals_names_no_principal(issuer: Issuer, judge: Judge) -> None:
+    assert not {"principal", "terminal"} & set(judge(f"Bearer {_token(issuer)}").context)
 
 
 def test_an_expired_token_is_refused(issuer: Issuer, judge: Judge) -> None:
@@ -169,6 +180,8 @@ def _token(
     audience: str = AUDIENCE,
     name: str = ISSUER,
     now: datetime | None = None,
+    principal: str | None = None,
+    terminal: str | None = None,
 ) -> str:
     return issuer.token(
         subject,
@@ -177,6 +190,8 @@ def _token(
         issuer=name,
         now=now or datetime.now(UTC),
         lifetime=timedelta(minutes=10),
+        principal=principal,
+        terminal=terminal,
     )
 
 
@@ -207,5 +222,5 @@ def _private_key_of_nobody() -> Any:
     return generate_private_key(SECP256R1())
 
 
-def _opens_nothing(name: str, region: str) -> Any:
-    raise AssertionError(f"the authorizer opened {name} in {region}")
+def _opens_nothing(*names: str) -> Any:
+    raise AssertionError(f"the authorizer opened {names}")

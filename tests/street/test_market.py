@@ -1,14 +1,15 @@
-"""Prices and signs of life: one publisher to a symbol, whoever is up."""
+"""Prices: one publisher to a symbol, whoever is up."""
 
 from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
-from chalicelib.records.market import MarketData, SignOfLife
+from chalicelib.network.life import give_sign_of_life
+from chalicelib.records.market import MarketData
 from chalicelib.records.record import read_record
 from chalicelib.street.exchange import SimulatedExchange
-from chalicelib.street.market import give_sign_of_life, publish_prices
+from chalicelib.street.market import publish_prices
 from chalicelib.tables.memory import MemoryStore
 from tests.builders import NOW, bar, later, seconds
 
@@ -27,7 +28,7 @@ def market() -> MemoryStore:
 
 def live(market: MemoryStore, *names: str, now: datetime = NOW) -> None:
     for name in names:
-        give_sign_of_life(name, period=seconds(60), market=market, now=now)
+        give_sign_of_life(name, period=seconds(60), signs=market, now=now)
 
 
 def publish(name: str, market: MemoryStore, now: datetime = NOW) -> None:
@@ -99,10 +100,3 @@ def test_a_price_says_when_it_was_really_paid_and_when_it_may_be_forgotten(
     price = MarketData.from_item(market.everything()[-1])
     assert (price.market_date, price.high_px, price.low_px) == ("20100104", Decimal(12), Decimal(8))
     assert price.expires == int(later(3605).timestamp())
-
-
-def test_a_sign_of_life_holds_for_three_periods(market: MemoryStore) -> None:
-    live(market, "s1")
-    sign = SignOfLife.from_item(market.everything()[0])
-    assert (sign.origin, sign.until) == ("s1", later(180))
-    assert sign.expires == int(later(3600).timestamp())
