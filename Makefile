@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: run demo test check simulate mistakes requirements
+.PHONY: run demo rfq-demo test races check simulate mistakes explore explore-all explore-mistakes requirements
 
 run: .venv/installed
 	$(BIN)/python -m infrastructure run
@@ -11,8 +11,16 @@ run: .venv/installed
 demo: .venv/installed
 	$(BIN)/python -m infrastructure.demo
 
+rfq-demo: .venv/installed
+	$(BIN)/python -m infrastructure.rfq_demo
+
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Calls that race for a registration, on the engine: so many rounds of each race.
+ROUNDS ?= 500
+races: .venv/installed
+	RACE_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --quiet --capture=no tests/races/test_calls.py
 
 check: .venv/installed
 	$(BIN)/ruff check .
@@ -27,6 +35,16 @@ simulate: .venv/installed
 
 mistakes: .venv/installed
 	$(BIN)/python -m simulation --mistakes
+
+# Every state that two banks can come to: make explore-all explores more, for tens of minutes.
+explore: .venv/installed
+	$(BIN)/python -m exploration
+
+explore-all: .venv/installed
+	$(BIN)/python -m exploration --all
+
+explore-mistakes: .venv/installed
+	$(BIN)/python -m exploration --mistakes
 
 bench: .venv/installed
 	$(BIN)/python -m bench

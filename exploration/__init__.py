@@ -1,0 +1,1 @@
+"""Every state that two banks can come to, over the real decisions of the RFQ protocol."""
