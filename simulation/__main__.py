@@ -20,7 +20,7 @@ from rich.table import Table
 
 from .mistakes import MISTAKES, plant
 
-_HISTORIES = 20
+_HISTORIES = 15
 _STEPS = 50
 _KINDS = ("Lost", "Doubled", "Divergent", "Unbalanced")
 

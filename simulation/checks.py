@@ -14,7 +14,7 @@ from chalicelib.records.ledger import AssetKind, Posting
 from chalicelib.records.numbers import account_key
 from chalicelib.records.orders import Claim, ExecutionReport
 from chalicelib.records.orders import Found as Outcome
-from chalicelib.records.record import BYTES_MAX, Item, item_bytes, read_record
+from chalicelib.records.record import Item, Record, item_bytes, read_record
 from chalicelib.refusals import UnknownOrder
 from chalicelib.state.holdings import fold_holdings
 from chalicelib.state.orders import OrderState
@@ -69,12 +69,13 @@ class Watch:
         hold(not self._world.set_aside, Lost, "; ".join(self._world.set_aside[:1]))
         for name, table in self._world.tables.items():
             for item in table.stream[self._seen[name] :]:
-                assert item_bytes(item) <= BYTES_MAX, f"{item['sk']} is too large"
+                most = Record.kinds.get(item.get("RecordType", ""), Record).bytes_max
+                assert item_bytes(item) <= most, f"{item['sk']} is too large"
                 self._check(name, item)
             self._seen[name] = len(table.stream)
 
     def _check(self, name: str, item: Item) -> None:
-        owner = self._world.enterprise.owner(name).name
+        owner = self._world.owners[name]
         kind = item.get("RecordType")
         if kind == "Claim" and item["Found"] == Outcome.CLAIMED:
             claim = Claim.from_item(item)

@@ -5,10 +5,11 @@ after, its link cut, or its answer lost on the way back.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from chalicelib.records.record import Item
+from chalicelib.tables.registry import Key, Registry
 from chalicelib.tables.store import Store, Unreachable
 from infrastructure.faults import Interposed
 
@@ -21,23 +22,41 @@ class Killed(BaseException):
 class Faults:
     """What is to go wrong, and how often each kind has struck.
 
-    `dies_at` counts down the writes of a utility; `loses` the answers it is still to lose; `cut` has
-    the pairs of utility and owner of tables that cannot reach each other.
+    `dies_at` counts down the writes of a utility; `loses` the answers it is still to lose, `conflicts`
+    the transactions of it that are still to meet others'; `cut` has the pairs of utility and owner of
+    tables that cannot reach each other. `meanwhile` is what happens just before a utility's next write:
+    after whatever that rests on was read.
     """
 
     dies_at: dict[str, tuple[int, str]] = field(default_factory=dict)
     loses: dict[str, int] = field(default_factory=dict)
+    conflicts: dict[str, int] = field(default_factory=dict)
     cut: set[tuple[str, str]] = field(default_factory=set)
+    meanwhile: dict[str, Callable[[], None]] = field(default_factory=dict)
     struck: Counter[str] = field(default_factory=Counter)
 
     def heal(self) -> None:
         """Let nothing more go wrong."""
         self.dies_at.clear()
         self.loses.clear()
+        self.conflicts.clear()
+        self.meanwhile.clear()
         self.cut.clear()
 
     def before_write(self, by: str) -> None:
+        happens = self.meanwhile.pop(by, None)
+        if happens is not None:
+            self.struck["something else happens before a write"] += 1
+            happens()
         self._count_down(by, "before")
+
+    def before_commit(self, by: str) -> None:
+        """Unreachable if the transaction meets another: nothing is written, and nothing known of it."""
+        self.before_write(by)
+        if self.conflicts.get(by):
+            self.conflicts[by] -= 1
+            self.struck["transaction met another"] += 1
+            raise Unreachable("the transaction met another")
 
     def after_write(self, by: str) -> None:
         self._count_down(by, "after")
@@ -88,3 +107,26 @@ class Window(Interposed):
 
     def after_write(self, items: Sequence[Item]) -> None:
         self._faults.after_write(self._by)
+
+
+class RegistryWindow:
+    """Both tables of a bank's node as the node sees them: of a transaction all is written, or nothing."""
+
+    def __init__(self, registry: Registry, by: str, owner: str, faults: Faults) -> None:
+        self.kept: Store = Window(registry.kept, by, owner, faults)
+        self.records: Store = Window(registry.records, by, owner, faults)
+        self._registry = registry
+        self._by = by
+        self._owner = owner
+        self._faults = faults
+
+    def read(self, *keys: Key) -> list[Item | None]:
+        self._faults.reach(self._by, self._owner)
+        return self._registry.read(*keys)
+
+    def commit(self, replaced: Sequence[Item], inserted: Sequence[Item]) -> bool:
+        self._faults.reach(self._by, self._owner)
+        self._faults.before_commit(self._by)
+        done = self._registry.commit(replaced, inserted)
+        self._faults.after_write(self._by)
+        return done

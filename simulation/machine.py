@@ -1,6 +1,8 @@
 """The state machine that makes histories: what customers do, what is delivered, and what goes wrong."""
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -17,22 +19,32 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from chalicelib.records.conversations import ConversationRecord, Step
 from chalicelib.records.fix import BuySell
 from chalicelib.records.numbers import OrderID
+from chalicelib.rfq.decisions import Policy
+from chalicelib.rfq.node import Trader
 
 from .checks import Watch, check_all
+from .deals import DealingWatch, check_dealing, deals
+from .traders import PRINCIPALS, SYMBOLS, TRADERS, Traders, colleagues
 from .workload import Workload, other_terms, out_of_reach
 from .world import ACCOUNTS, World, fingerprint, small_enterprise
 
-UTILITIES = ("c1", "c2", "s1", "s2", "firm")
+UTILITIES = tuple(utility.name for utility in small_enterprise().utilities)
 CUSTOMERS = ("c1", "c2")
+NODES = tuple(utility.name for utility in small_enterprise().utilities if utility.deals)
 
 # Any two clocks differ by up to a minute.
 _SKEW_SECONDS_MAX = 30
 
+# The tables through whose streams a conversation goes on.
+_BETWEEN_BANKS = ("-conversations", "-inbox")
+
 _seeds = st.integers(min_value=0, max_value=2**32)
 _any_utility = st.sampled_from(UTILITIES)
 _any_customer = st.sampled_from(CUSTOMERS)
+_any_trader = st.sampled_from(TRADERS)
 _place = st.integers(min_value=0, max_value=99)
 
 
@@ -42,16 +54,31 @@ class Enterprise(RuleBasedStateMachine):
     struck: Counter[str]
     digest: "Digest"
 
-    @initialize(skews=st.lists(st.integers(-_SKEW_SECONDS_MAX, _SKEW_SECONDS_MAX), min_size=5, max_size=5))
-    def begin(self, skews: list[int]) -> None:
+    @initialize(
+        skews=st.lists(
+            st.integers(-_SKEW_SECONDS_MAX, _SKEW_SECONDS_MAX),
+            min_size=len(UTILITIES),
+            max_size=len(UTILITIES),
+        ),
+        policy=st.sampled_from([Policy.EARLIEST, Policy.EARLIEST, Policy.PATENT]),
+    )
+    def begin(self, skews: list[int], policy: Policy) -> None:
         self.world = World(
             small_enterprise(),
             {name: timedelta(seconds=skew) for name, skew in zip(UTILITIES, skews, strict=True)},
+            policy,
         )
         if any(skews):
             self.world.faults.struck["clocks differ"] += 1
         self.workload = Workload(self.world)
+        self.traders = Traders(self.world)
         self.watch = Watch(self.world)
+        self.dealing = DealingWatch(self.world)
+        self._between_banks = [
+            stream
+            for stream in self.world.streams
+            if stream.source.function == "react" and stream.table.name.endswith(_BETWEEN_BANKS)
+        ]
 
     # What customers do
 
@@ -69,16 +96,11 @@ class Enterprise(RuleBasedStateMachine):
         self.workload.enter_somewhere(order, (first, *(name for name in CUSTOMERS if name != first)))
 
     @precondition(lambda self: self.workload.entered)
-    @rule(place=_place, utility=_any_customer)
-    def repeat(self, place: int, utility: str) -> None:
+    @rule(place=_place, utility=_any_customer, other=st.booleans())
+    def repeat(self, place: int, utility: str, other: bool) -> None:
         entered = self.workload.entered
-        self.workload.enter(entered[place % len(entered)], utility)
-
-    @precondition(lambda self: self.workload.entered)
-    @rule(place=_place, utility=_any_customer)
-    def repeat_with_other_terms(self, place: int, utility: str) -> None:
-        entered = self.workload.entered
-        self.workload.enter(other_terms(entered[place % len(entered)]), utility)
+        order = entered[place % len(entered)]
+        self.workload.enter(other_terms(order) if other else order, utility)
 
     @precondition(lambda self: self.workload.accepted)
     @rule(place=_place, utility=_any_customer, again=st.booleans())
@@ -87,6 +109,73 @@ class Enterprise(RuleBasedStateMachine):
         number = numbers[place % len(numbers)]
         self.workload.cancel(number, f"cancel-{number[-6:]}-{int(again)}", utility)
 
+    # What traders do
+
+    @rule(
+        by=_any_trader,
+        other=st.integers(1, len(PRINCIPALS) - 1),
+        symbol=st.sampled_from(SYMBOLS),
+        side=st.sampled_from([None, *BuySell]),
+        terminal=st.booleans(),
+        crossed=st.sampled_from([False, False, True]),
+    )
+    def call(
+        self, by: Trader, other: int, symbol: str, side: BuySell | None, terminal: bool, crossed: bool
+    ) -> None:
+        to = PRINCIPALS[(PRINCIPALS.index(by.principal) + other) % len(PRINCIPALS)]
+        self.traders.call(by, to, symbol, side, next(colleagues(to)).terminal if terminal else None)
+        if crossed:
+            self.traders.call(next(colleagues(to)), by.principal, symbol, None)
+
+    @precondition(lambda self: self.traders.calls)
+    @rule(place=_place, seed=_seeds)
+    def repeat_call(self, place: int, seed: int) -> None:
+        by, request = self.traders.calls[place % len(self.traders.calls)]
+        if Random(seed).random() < 0.2:
+            request = replace(request, order_qty=request.order_qty + 1)
+        self.traders.request(by, request)
+
+    @rule(turns=st.integers(2, 8), seed=_seeds)
+    def converse(self, turns: int, seed: int) -> None:
+        """A conversation goes on, mostly by whose turn it is, with deliveries in between."""
+        random = Random(seed)
+        if not self.dealing.going_on():
+            by, other = random.sample(TRADERS, 2)
+            self.traders.call(by, other.principal, random.choice(SYMBOLS), random.choice((None, *BuySell)))
+            self.dealing.look()
+        going_on = self.dealing.going_on()
+        if not going_on:
+            return
+        called = random.choice(going_on)
+        for _ in range(turns):
+            self._deliver_between_banks(random, random.choice((0, 10, 40)))
+            if self.dealing.file(called.destination, called.conversation).conclusion is not None:
+                return
+            if random.random() < 0.1:
+                self._pass_time(random.choice((70, 130)), random.random() < 0.5, random)
+            self._turn(self._whose_turn(called, random), called.conversation, random)
+
+    @rule(by=_any_trader, seed=_seeds)
+    def look_and_act(self, by: Trader, seed: int) -> None:
+        """A trader takes a turn in whatever the terminal shows, or clears what can be cleared of it."""
+        random = Random(seed)
+        shown = self.traders.look(by)
+        if shown and random.random() < 0.5:
+            self.dealing.look()
+            self.traders.turn(by, self.dealing.file(by.principal, random.choice(shown)), random)
+            return
+        for conversation in shown:
+            self.traders.clear(by, conversation)
+
+    @rule(node=st.sampled_from(NODES), seed=_seeds)
+    def at_once(self, node: str, seed: int) -> None:
+        """Two things happen at a node at once: one is decided on what the other changes."""
+        random = Random(seed)
+        first, second = (random.choice(self._moves(node, random)) for _ in range(2))
+        self.world.faults.meanwhile[node] = second
+        first()
+        self.world.faults.meanwhile.clear()
+
     # What is delivered, and when
 
     @rule(steps=st.integers(1, 30), seed=_seeds)
@@ -94,20 +183,20 @@ class Enterprise(RuleBasedStateMachine):
         random, world = Random(seed), self.world
         for _ in range(steps):
             ready = [stream for stream in world.streams if stream.left and stream.utility in world.up]
-            if ready and random.random() < 0.8:
+            due = world.due_queues()
+            if ready and (not due or random.random() < 0.8):
                 world.deliver_stream(random.choice(ready), random)
-            else:
-                utility, source = random.choice(world.queue_sources)
-                world.deliver_queue(utility, source, random)
+            elif due:
+                world.deliver_queue(*random.choice(due), random)
 
     @rule(seed=_seeds)
     def deliver_again(self, seed: int) -> None:
         random = Random(seed)
         self.world.deliver_again(random.choice(self.world.streams), random)
 
-    @rule(seconds=st.sampled_from([1, 5, 20, 70]))
-    def wait(self, seconds: int) -> None:
-        self.world.advance(timedelta(seconds=seconds))
+    @rule(seconds=st.sampled_from([1, 5, 20, 70, 130]), timers=st.booleans(), seed=_seeds)
+    def wait(self, seconds: int, timers: bool, seed: int) -> None:
+        self._pass_time(seconds, timers, Random(seed))
 
     # What goes wrong
 
@@ -115,39 +204,110 @@ class Enterprise(RuleBasedStateMachine):
     def kill(self, utility: str, writes: int, moment: str) -> None:
         self.world.faults.dies_at[utility] = (writes, moment)
 
-    @rule(utility=_any_utility)
-    def restart(self, utility: str) -> None:
-        self.world.restart(utility)
+    @rule(utility=_any_utility, what=st.sampled_from(["one", "all", "links"]))
+    def mend(self, utility: str, what: str) -> None:
+        if what == "links":
+            self.world.faults.cut.clear()
+            return
+        for name in UTILITIES:
+            if name not in self.world.up and (what == "all" or name == utility):
+                self.world.restart(name)
 
     @rule(by=_any_utility, owner=_any_utility)
     def cut(self, by: str, owner: str) -> None:
         if by != owner:
             self.world.faults.cut.add((by, owner))
 
-    @rule()
-    def mend_links(self) -> None:
-        self.world.faults.cut.clear()
-
-    @rule(utility=_any_utility, answers=st.integers(1, 3))
-    def lose_answers(self, utility: str, answers: int) -> None:
-        self.world.faults.loses[utility] = answers
+    @rule(utility=_any_utility, node=st.sampled_from(NODES), times=st.integers(1, 3), lost=st.booleans())
+    def lose_answers(self, utility: str, node: str, times: int, lost: bool) -> None:
+        """Answers of writes get lost, or transactions meet others."""
+        if lost:
+            self.world.faults.loses[utility] = times
+        else:
+            self.world.faults.conflicts[node] = times
 
     # What must hold
 
     @invariant()
     def nothing_impossible_has_come(self) -> None:
         if hasattr(self, "watch"):
-            self.watch.look()
+            self.look()
 
     def teardown(self) -> None:
         if not hasattr(self, "watch"):
             return
-        self.world.settle(Random(0), self.watch.look)
+        self.world.settle(Random(0), self.look)
         check_all(self.world, self.workload)
+        check_dealing(self.world, self.traders)
         self.struck.update(self.world.faults.struck)
         self.struck["(orders accepted)"] += len(self.workload.accepted)
         self.struck["(cancels accepted)"] += len(self.workload.cancels)
+        self.struck["(calls let out)"] += sum(told.step is Step.REQUESTED for told in self.traders.told)
+        self.struck["(calls denied)"] += sum(told.step is Step.DENIED for told in self.traders.told)
+        self.struck["(turns taken)"] += len(self.traders.done)
+        self.struck["(deals)"] += len(deals(self.world))
         self.digest.add(fingerprint(self.world))
+
+    # What rules are made of
+
+    def look(self) -> None:
+        self.watch.look()
+        self.dealing.look()
+
+    def _pass_time(self, seconds: int, timers: bool, random: Random) -> None:
+        """Time passes; perhaps timers are faster than all that is under way."""
+        self.world.advance(timedelta(seconds=seconds))
+        if timers:
+            for utility, source in self.world.due_queues():
+                if source.function == "check":
+                    self.world.deliver_queue(utility, source, random)
+
+    def _whose_turn(self, called: ConversationRecord, random: Random) -> str:
+        if random.random() < 0.2:
+            return random.choice((called.initiating, called.destination))
+        last = self.dealing.file(called.destination, called.conversation).last
+        is_callers = last is not None and last.step is Step.QUOTED
+        return called.initiating if is_callers else called.destination
+
+    def _turn(self, principal: str, conversation: str, random: Random) -> None:
+        """Whoever of a principal's is in a conversation takes a turn, or clears it; anybody if nobody is."""
+        self.dealing.look()
+        file = self.dealing.file(principal, conversation)
+        if file.any is None:
+            return
+        there = list(colleagues(principal))
+        in_it = (file.answered_by, file.requested and file.requested.trader)
+        by = next((t for t in there if t.trader in in_it), random.choice(there))
+        if random.random() < 0.1:
+            self.traders.clear(by, conversation)
+        else:
+            self.traders.turn(by, file, random)
+
+    def _deliver_between_banks(self, random: Random, steps: int) -> None:
+        for _ in range(steps):
+            ready = [s for s in self._between_banks if s.left and s.utility in self.world.up]
+            if not ready:
+                return
+            self.world.deliver_stream(random.choice(ready), random)
+            self.dealing.look()
+
+    def _moves(self, node: str, random: Random) -> list[Callable[[], None]]:
+        """What may happen at a node."""
+        world, traders = self.world, self.traders
+        principal = random.choice(world.enterprise.principals_at(node)).name
+        by = random.choice(list(colleagues(principal)))
+        to = random.choice([name for name in PRINCIPALS if name != principal])
+        inbox = next(s for s in world.streams if s.utility == node and s.table.name.endswith("-inbox"))
+        timers = next((u, q) for u, q in world.queue_sources if u == node and q.function == "check")
+        moves: list[Callable[[], None]] = [
+            lambda: traders.call(by, to, random.choice(SYMBOLS[:2]), None),
+            lambda: world.deliver_stream(inbox, random),
+            lambda: world.deliver_queue(*timers, random),
+        ]
+        files = traders.files(principal)[-4:]
+        if files:
+            moves.append(lambda: self._turn(principal, random.choice(files), random))
+        return moves
 
 
 class Digest:

@@ -78,8 +78,8 @@ MISTAKES = (
     Mistake(
         name="what is parked is not taken out again",
         module="chalicelib.network.replication",
-        right="""    left = open_table(parked["table"]).copy(parked["items"])\n""",
-        wrong="""    left = parked["items"]\n""",
+        right="""    table, items = open_table(parked["table"]), parked["items"]\n""",
+        wrong="""    raise Unreachable(parked["table"])\n""",
     ),
     Mistake(
         name="an execution is booked whenever it arrives",
@@ -113,12 +113,91 @@ MISTAKES = (
         right="    if first.terms != order.terms:\n",
         wrong="    if False:\n",
     ),
+    Mistake(
+        name="a registration is replaced whatever it is by now",
+        module="chalicelib.tables.memory",
+        right="""                if (there or {}).get(VERSION, "0") != item[VERSION]:\n""",
+        wrong="                if False:\n",
+    ),
+    Mistake(
+        name="a transaction that met another is taken to be written",
+        module="chalicelib.rfq.node",
+        right="        except Unreachable:\n            if attempt ==",
+        wrong="        except Unreachable:\n            return decision\n            if attempt ==",
+    ),
+    Mistake(
+        name="a call that is silent past its deadline is given up, whatever was accepted in it",
+        module="chalicelib.rfq.decisions",
+        right="    if file.exposed or file.left is not None:\n        return Decision(records=(inquired,))\n",
+        wrong="    if file.left is not None:\n        return Decision(records=(inquired,))\n",
+    ),
+    Mistake(
+        name="an accept is taken whatever price stands by now",
+        module="chalicelib.rfq.decisions",
+        right="    if asked.answers != last.place or not _makes_sense(asked.step, file, asked):\n",
+        wrong="    if not _makes_sense(asked.step, file, asked):\n",
+    ),
+    Mistake(
+        name="the called bank makes counter-offers, too, and deals at its own",
+        module="chalicelib.rfq.turns",
+        right="    if wish.step is Step.COUNTERED:\n        raise TurnRefused(\n",
+        wrong="    if False:\n        raise TurnRefused(\n",
+    ),
+    Mistake(
+        name="a deal does not free its subject at the called bank",
+        module="chalicelib.rfq.decisions",
+        right="        freed = _freed(registration, turn.conversation, step, turn.transact_time)\n",
+        wrong="        freed = None\n",
+    ),
+    Mistake(
+        name="a panel is cleared of a conversation that is late and goes on",
+        module="chalicelib.rfq.turns",
+        right="        is_over = file.conclusion is not None or file.left is not None\n",
+        wrong="        is_over = file.conclusion is not None or file.left is not None"
+        " or file.is_overdue(node.clock())\n",
+    ),
+    Mistake(
+        name="nobody looks after a turn that is not taken",
+        module="chalicelib.rfq.following",
+        right="    if not turn.concludes:\n",
+        wrong="    if False:\n",
+    ),
+    Mistake(
+        name="a deal is written down by the called bank alone",
+        module="chalicelib.rfq.following",
+        right="    if turn.step is Step.DEALT:\n",
+        wrong="    if turn.step is Step.DEALT and is_decider:\n",
+    ),
+    Mistake(
+        name="both parties of a deal are on one side of it",
+        module="chalicelib.rfq.tickets",
+        right="    return turn.deal_side if principal == turn.initiating else _OPPOSITE[turn.deal_side]\n",
+        wrong="    return turn.deal_side\n",
+    ),
+    Mistake(
+        name="a city forgets a message that nobody takes",
+        module="chalicelib.network.routing",
+        right="        park([item], at.inbox(waiting).name, at.queue(waiting))\n",
+        wrong="        pass\n",
+    ),
+    Mistake(
+        name="of two calls that cross each bank takes the other's",
+        module="chalicelib.rfq.decisions",
+        right="    has_crossed = not registered.is_acknowledged and _order(call) < _order_of(registration)\n",
+        wrong="    has_crossed = not registered.is_acknowledged\n",
+    ),
+    Mistake(
+        name="a call that crossed another is queued, and the other goes on",
+        module="chalicelib.rfq.decisions",
+        right="        withdrawn = _leaving(registered, Step.WITHDRAWN, origin, now, text=DUPLICATE_CALL)\n",
+        wrong="        withdrawn: tuple[ConversationRecord, ...] = ()\n",
+    ),
 )
 
 
-def plant(name: str) -> None:
+def plant(name: str, mistakes: Sequence[Mistake] = MISTAKES) -> None:
     """Have one mistake in this process, from the next import of its module on."""
-    mistake = next(mistake for mistake in MISTAKES if mistake.name == name)
+    mistake = next(mistake for mistake in mistakes if mistake.name == name)
     assert mistake.module not in sys.modules, f"{mistake.module} has been imported already"
     sys.meta_path.insert(0, _Finder(mistake))
 

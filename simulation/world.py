@@ -1,4 +1,4 @@
-"""The world: tables with streams, queues, clocks and utilities, all in memory.
+"""The world: tables with streams, queues, clocks, utilities and banks' nodes, all in memory.
 
 Time goes on only when it is told to, and everything random comes in as an argument; so one seed is
 one history.
@@ -7,8 +7,9 @@ one history.
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -21,21 +22,27 @@ from chalicelib.firm.booking import Books, open_account
 from chalicelib.network.replication import Queue
 from chalicelib.records.numbers import account_key
 from chalicelib.records.record import Item
+from chalicelib.rfq.decisions import Policy
+from chalicelib.rfq.rates import Fixing, IndicativeRates
 from chalicelib.settings import Settings
 from chalicelib.street.exchange import Bar, SimulatedExchange
 from chalicelib.tables.attributes import encode
-from chalicelib.tables.memory import MemoryStore
+from chalicelib.tables.memory import MemoryRegistry, MemoryStore
+from chalicelib.tables.registry import Registry
 from chalicelib.tables.store import Store
 from infrastructure.event_sources import QueueSource, ScheduleSource, StreamSource, event_sources, matches
 
-from .faults import Faults, Killed, Window
+from .faults import Faults, Killed, RegistryWindow, Window
 
 START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 ACCOUNTS = ("A-1", "A-2")
 SECRET = bytes(32)
 
+_EPOCH = START - timedelta(hours=1)
+_TICK = timedelta(seconds=15)
 _SIGN_OF_LIFE = timedelta(seconds=10)
 _SWEEP = timedelta(minutes=1)
+_TURN = timedelta(minutes=2)
 _BATCH_MAX = 10
 _ATTEMPTS_MAX = 5
 _ROUNDS_MAX = 400
@@ -53,6 +60,11 @@ _BARS = {
         for day in range(1, 9)
     ]
 }
+
+_FIXINGS = (
+    Fixing(date=date(2026, 11, 19), rates={"USD": Decimal("1.0842")}),
+    Fixing(date=date(2026, 11, 20), rates={"USD": Decimal("1.0851")}),
+)
 
 Function = Callable[[Mapping[str, Any], object], Any]
 
@@ -127,8 +139,11 @@ class Stream:
 class World:
     """An enterprise at work, and the hands that move it."""
 
-    def __init__(self, enterprise: Enterprise, skews: Mapping[str, timedelta]) -> None:
+    def __init__(
+        self, enterprise: Enterprise, skews: Mapping[str, timedelta], policy: Policy = Policy.EARLIEST
+    ) -> None:
         self.enterprise = enterprise
+        self.policy = policy
         self.now = START
         self.faults = Faults()
         self.overwritten: list[str] = []
@@ -137,6 +152,7 @@ class World:
         self.tables = {
             name: Table(name, self.overwritten) for u in enterprise.utilities for name in enterprise.tables(u)
         }
+        self.owners = {name: u.name for u in enterprise.utilities for name in enterprise.tables(u)}
         self.queues: dict[str, MemoryQueue] = {}
         self.queue_sources: list[tuple[str, QueueSource]] = []
         self.streams: list[Stream] = []
@@ -151,6 +167,16 @@ class World:
     def here(self, utility: str) -> Here:
         """What a utility works with."""
         return self._here[utility]
+
+    def node(self, principal: str) -> Here:
+        """What the node of a principal works with."""
+        found = self.enterprise.principal(principal)
+        assert found is not None
+        return self._here[found.node]
+
+    def held(self, utility: str, holding: Holding) -> Table:
+        """A utility's table of what it holds."""
+        return self.tables[self.enterprise.table(utility, holding)]
 
     def call(self, utility: str, act: Callable[[], Any]) -> Any:
         """Have a utility do something; Killed if that kills it, and then it is down."""
@@ -184,14 +210,16 @@ class World:
         if random.random() < 0.3 and size > 1:
             random.shuffle(batch)
             self.faults.struck["delivered in another order"] += 1
+        end = stream.position + size
         if self._hand_over(stream, batch):
-            stream.position += size
+            # What happened meanwhile may have been the same delivery.
+            stream.position = max(stream.position, end)
             stream.attempts = 0
         elif stream.utility in self.up:
             stream.attempts += 1
             if stream.attempts > _ATTEMPTS_MAX * _BATCH_MAX:
                 self.set_aside.append(f"{batch[0]['sk']} would be set aside by {stream.source.name}")
-                stream.position += size
+                stream.position = end
 
     def deliver_again(self, stream: Stream, random: Random) -> None:
         """Hand over a batch that was handed over long ago."""
@@ -210,12 +238,20 @@ class World:
             return
         message = random.choice(due)
         message.receives += 1
-        if not self._receive(utility, source, queue, message):
+        if not self._receive(utility, source, queue, message) or message not in queue.messages:
             return
         if random.random() < 0.1:
             self.faults.struck["message delivered twice"] += 1
             return
         queue.messages.remove(message)
+
+    def due_queues(self) -> list[tuple[str, QueueSource]]:
+        """The queues that have a message for a utility that is up."""
+        return [
+            (utility, source)
+            for utility, source in self.queue_sources
+            if utility in self.up and any(m.due <= self.now for m in self.queues[source.queue].messages)
+        ]
 
     def settle(self, random: Random, look: Callable[[], None]) -> None:
         """Mend everything, and go on until all is quiet or it has had its time, looking all the while."""
@@ -270,7 +306,7 @@ class World:
         answer = self._invoke(utility, source.function, {"Records": [event]})
         if answer is not None and not answer["batchItemFailures"]:
             return True
-        if message.receives >= source.receives_max:
+        if message.receives >= source.receives_max and message in queue.messages:
             queue.messages.remove(message)
             queue.dead.append(message)
         elif message.due <= self.now:
@@ -299,25 +335,31 @@ class World:
                 jwks="",
                 endpoint=None,
                 replay=None,
-                epoch=START - timedelta(hours=1),
-                tick=timedelta(seconds=15),
+                epoch=_EPOCH,
+                tick=_TICK,
                 sign_of_life=_SIGN_OF_LIFE,
                 check_after=timedelta(seconds=5),
                 patience=timedelta(seconds=60),
+                policy=self.policy,
+                turn=_TURN,
             ),
             enterprise=self.enterprise,
             open_table=lambda name, region: self._window(name, utility),
             open_queue=lambda name, region: self._queue(name),
+            open_registry=lambda kept, records, region: self._registry(kept, records, utility),
             clock=lambda: self.now + skew,
         )
-        # A cached property: what it would read from a file.
-        here.__dict__["exchange"] = SimulatedExchange(
-            bars=_BARS, epoch=START - timedelta(hours=1), tick=timedelta(seconds=15)
-        )
+        # Cached properties: what they would read from files.
+        here.__dict__["exchange"] = SimulatedExchange(bars=_BARS, epoch=_EPOCH, tick=_TICK)
+        here.__dict__["rates"] = IndicativeRates(bank=utility, fixings=_FIXINGS, epoch=_EPOCH, tick=_TICK)
         return here
 
     def _window(self, name: str, by: str) -> Store:
-        return Window(self.tables[name], by, self.enterprise.owner(name).name, self.faults)
+        return Window(self.tables[name], by, self.owners[name], self.faults)
+
+    def _registry(self, kept: str, records: str, by: str) -> Registry:
+        both = MemoryRegistry(self.tables[kept], self.tables[records])
+        return RegistryWindow(both, by, self.owners[kept], self.faults)
 
     def _queue(self, name: str) -> Queue:
         if name not in self.queues:
@@ -345,17 +387,42 @@ class World:
             open_account(account, account_key(account, SECRET), brought, books, now=START)
 
 
+@cache
 def small_enterprise() -> Enterprise:
-    """Two customer, two street utilities and a firm."""
+    """Two customer and two street utilities, and a firm; three nodes of banks, each at a city of its own.
+
+    One of the street utilities is a bank's node as well, and one node is a broker's, with two principals.
+    """
     sides = {"c1": "customer", "c2": "customer", "s1": "street", "s2": "street", "firm": "firm"}
+    sides |= {"bankx": "street", "broker": "street", "ldn": "network", "tyo": "network", "nyc": "network"}
+    of_some: dict[str, dict[str, Any]] = {
+        "s1": {"city": "ldn"},
+        "bankx": {"city": "tyo", "orders": False},
+        "broker": {"city": "nyc", "orders": False},
+        "ldn": {"links": ["tyo", "nyc"]},
+        "tyo": {"links": ["nyc"]},
+    }
+    principals = [
+        {"name": "HOUSE", "node": "s1", "terminals": ["H1", "H2"]},
+        {"name": "BANKX", "node": "bankx", "terminals": ["X1", "X2"]},
+        {"name": "MERCURY", "node": "broker", "terminals": ["M1"]},
+        {"name": "NEPTUNE", "node": "broker", "terminals": ["N1"]},
+    ]
     return parse_enterprise(
         {
             "name": "sim",
             "version": 1,
             "utility": [
-                {"name": name, "side": side, "code": f"{name[0].upper()}0{place}", "region": "here"}
+                {
+                    "name": name,
+                    "side": side,
+                    "code": f"{name[0].upper()}{place:02}",
+                    "region": "here",
+                    **of_some.get(name, {}),
+                }
                 for place, (name, side) in enumerate(sides.items(), start=1)
             ],
+            "principal": principals,
         }
     )
 

@@ -9,11 +9,12 @@ from simulation.machine import play
 from simulation.mistakes import MISTAKES, Mistake, planted
 
 
-@pytest.mark.requirement("T15", "T17")
+@pytest.mark.requirement("T15", "T17", "R5", "R9", "R11", "R13")
 def test_a_seed_plays_the_same_history_every_time_and_nothing_is_found() -> None:
     first, again = (play(7, histories=5, steps=30, shorten=False) for _ in range(2))
     assert first == again
     assert first[0]["(orders accepted)"] > 0
+    assert first[0]["(turns taken)"] > 0
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
