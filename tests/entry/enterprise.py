@@ -19,20 +19,21 @@ from typing import Any, NamedTuple
 
 from chalice.app import Chalice
 from moto.backends import get_backend
+from moto.dynamodb.models.dynamo_type import DynamoType
 
 from chalicelib import bootstrap
 from chalicelib.bootstrap import Here
-from chalicelib.enterprise import Side, load_enterprise
-from chalicelib.entry import common, customer, streams
+from chalicelib.enterprise import Holding, Side, load_enterprise
+from chalicelib.entry import common, customer, dealing, streams
 from chalicelib.firm.booking import open_account
 from chalicelib.network.queues import SqsQueue, dead_letters_of, sqs_client
 from chalicelib.records.numbers import account_key, parse_number
-from chalicelib.records.record import Item, item_bytes
+from chalicelib.records.record import Item, Record, item_bytes
 from chalicelib.records.times import day_of, format_time
 from chalicelib.settings import read_settings
-from chalicelib.tables.attributes import decode
-from chalicelib.tables.dynamodb import DynamoDBStore, connection
-from chalicelib.tables.store import Store
+from chalicelib.tables.attributes import decode, encode
+from chalicelib.tables.dynamodb import DynamoDBRegistry, DynamoDBStore, connection
+from chalicelib.tables.registry import Registry
 from infrastructure.engine import client
 from infrastructure.event_sources import StreamSource, event_sources, matches
 from infrastructure.process import make_server
@@ -55,8 +56,12 @@ _NOWHERE = "http://127.0.0.1:1"
 _REPLAY = {"IBM": [["20130301", "100.00", "104.00", "98.00", "102.00", "400000"]]}
 
 # What the product asks of a table: it inserts and it reads by key (T11). No request scans.
-_ALLOWED = {"PutItem", "TransactWriteItems", "BatchWriteItem", "GetItem", "Query"}
-_WRITES = _ALLOWED - {"GetItem", "Query"}
+_READS = {"GetItem", "BatchGetItem", "Query"}
+_WRITES = {"PutItem", "TransactWriteItems", "BatchWriteItem"}
+
+# The one kind of table whose items are replaced, each on the condition that it is still as it was (R5).
+_IN_PLACE = f"-{Holding.REGISTRATIONS}"
+_CONDITIONS = {False: {"attribute_not_exists(pk)"}, True: {"attribute_not_exists(pk)", "Version = :version"}}
 
 Event = Mapping[str, Any]
 
@@ -66,6 +71,7 @@ def _make_app() -> Chalice:
     for blueprint in (
         common.blueprint,
         customer.blueprint,
+        dealing.blueprint,
         streams.streams,
         streams.timers,
         streams.market,
@@ -84,11 +90,14 @@ _server.server_close()
 
 
 class Asked(NamedTuple):
-    """One request to a table, and how many items it writes."""
+    """One request to a table, or to several, and how many items it writes or reads by key in each."""
 
     operation: str
-    table: str
-    writes: int
+    items: Mapping[str, int]
+
+    @property
+    def tables(self) -> str:
+        return " ".join(sorted(self.items))
 
 
 @dataclass(frozen=True)
@@ -138,14 +147,14 @@ class Undelayed(SqsQueue):
 
 
 class Enterprise:
-    """Every utility of the default enterprise, and what a test can do to it.
+    """Every utility of the default enterprise, or of another file, and what a test can do to it.
 
     `down` are the utilities whose tables refuse connections; `stopped` those whose functions are
     not called.
     """
 
-    def __init__(self, folder: Path, name: str = "demo") -> None:
-        self.plan = replace(load_enterprise(ENTERPRISE_FILE), name=name)
+    def __init__(self, folder: Path, name: str = "demo", file: Path = ENTERPRISE_FILE) -> None:
+        self.plan = replace(load_enterprise(file), name=name)
         self.now = NOW
         self.down: set[str] = set()
         self.stopped: set[str] = set()
@@ -190,12 +199,16 @@ class Enterprise:
             open_queue=lambda queue, region: (
                 Undelayed(queue, region) if queue.endswith("-checks") else SqsQueue(queue, region)
             ),
+            open_registry=self._open_registry,
             clock=lambda: self.now,
         )
 
-    def _open_table(self, name: str, region: str) -> Store:
+    def _open_table(self, name: str, region: str) -> DynamoDBStore:
         is_down = self.plan.owner(name).name in self.down
         return DynamoDBStore(name, region, _NOWHERE if is_down else None)
+
+    def _open_registry(self, kept: str, records: str, region: str) -> Registry:
+        return DynamoDBRegistry(self._open_table(kept, region), self._open_table(records, region))
 
     # Requests
 
@@ -212,7 +225,10 @@ class Enterprise:
         *,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """A request of the owner's to one utility; a body that is no bytes is sent as JSON."""
+        """A request to one utility, the owner's unless the headers say otherwise.
+
+        A body that is no bytes is sent as JSON.
+        """
         content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         lines = {
             "Host": "localhost",
@@ -282,6 +298,7 @@ class Enterprise:
         while busy:
             turns = [self.turn(utility, name) for utility, name in self._readers]
             busy = any(turns)
+        self._forget_streams()
 
     def settle_in_disorder(self, chance: Random) -> None:
         """Hand over each record twice, in any order and in any batches, until there is nothing new."""
@@ -318,8 +335,8 @@ class Enterprise:
         return tuple(self._readers)
 
     def publish(self) -> None:
-        """Signs of life and prices, from every street utility that works, to where they are read."""
-        for utility in self.plan.on(Side.STREET):
+        """Signs of life and prices, from every utility that works and gives any, to where they are read."""
+        for utility in (*self.plan.on(Side.STREET), *self.plan.on(Side.NETWORK)):
             if utility.name not in self.stopped:
                 self.call(utility.name, "publish", {})
                 self.settle()
@@ -328,7 +345,7 @@ class Enterprise:
         """Let time go by, and see to what is due."""
         self.now += timedelta(seconds=seconds)
         for utility in self.plan.utilities:
-            if utility.side is not Side.FIRM and utility.name not in self.stopped:
+            if utility.side in (Side.CUSTOMER, Side.STREET) and utility.name not in self.stopped:
                 self.hand_over(utility.name, "checks")
         self.settle()
 
@@ -430,6 +447,22 @@ class Enterprise:
         items = [decode(item.to_json()["Attributes"]) for item in kept]
         return {f"{item['pk']}/{item['sk']}": item for item in items}
 
+    @contextmanager
+    def having(self, table: str, items: Sequence[Item]) -> Iterator[None]:
+        """Have a table keep these, too, meanwhile: no stream tells of it."""
+        kept: Any = get_backend("dynamodb")[_AWS_ACCOUNT][REGION].get_table(table)
+        stream, kept.stream_shard = kept.stream_shard, None
+        for item in items:
+            kept.put_item(encode(item))
+        kept.stream_shard = stream
+        yield
+        # A transaction that failed has put another table in its place.
+        kept = get_backend("dynamodb")[_AWS_ACCOUNT][REGION].get_table(table)
+        stream, kept.stream_shard = kept.stream_shard, None
+        for item in items:
+            kept.delete_item(*(DynamoType({"S": item[key]}) for key in ("pk", "sk")))
+        kept.stream_shard = stream
+
     def put(self, table: str, item: Item) -> None:
         """Put an item as no part of the product would."""
         values = {name: {"S": value} for name, value in item.items()}
@@ -463,7 +496,7 @@ class Enterprise:
         counted: Counter[tuple[str, str]] = Counter()
         before = len(self.asked)
         yield counted
-        counted.update((asked.operation, asked.table) for asked in self.asked[before:])
+        counted.update((asked.operation, asked.tables) for asked in self.asked[before:])
 
     @contextmanager
     def counting_writes(self) -> Iterator[Counter[str]]:
@@ -472,21 +505,43 @@ class Enterprise:
         before = len(self.asked)
         yield counted
         for asked in self.asked[before:]:
-            counted[asked.table] += asked.writes
-        for table in [table for table, writes in counted.items() if not writes]:
-            del counted[table]
+            if asked.operation in _WRITES:
+                counted.update(asked.items)
 
     def check(self) -> None:
-        """What holds of every test: nothing was scanned, changed or deleted, and items are small."""
-        assert {asked.operation for asked in self.asked} <= _ALLOWED
+        """What holds of every test: nothing was scanned or deleted, and items are small.
+
+        Nothing was changed but what is kept in place, and that only as it was read.
+        """
+        assert {asked.operation for asked in self.asked} <= _READS | _WRITES
         for items in self.tables().values():
             for item in items.values():
-                assert item_bytes(item) <= 1024, item
+                kind = Record.kinds.get(item.get("RecordType", ""), Record)
+                assert item_bytes(item) <= kind.bytes_max, item
 
     def _note(self, params: Mapping[str, Any], model: Any, **kwargs: object) -> None:
-        for table, writes in _items(model.name, params):
-            self.asked.append(Asked(model.name, table, writes))
+        for put in _puts(model.name, params):
+            is_in_place = put["TableName"].endswith(_IN_PLACE)
+            assert put.get("ConditionExpression") in _CONDITIONS[is_in_place], put
+        asked = Asked(model.name, _items(model.name, params))
+        self.asked.append(asked)
+        for table in asked.items:
             self._written(table)
+
+    def _forget_streams(self) -> None:
+        """Drop what every source has been given: moto copies a table's whole stream in each transaction."""
+        get_backend("dynamodbstreams")[_AWS_ACCOUNT][REGION].shard_iterators.clear()
+        read = defaultdict(list)
+        for reader in self._readers.values():
+            read[reader.source.table].append(reader.read)
+        tables = get_backend("dynamodb")[_AWS_ACCOUNT][REGION].tables
+        for name in [name for utility in self.plan.utilities for name in self.plan.tables(utility)]:
+            shard: Any = tables[name].stream_shard
+            end = shard.starting_sequence_number + len(shard.items) - 1
+            count = min(read[name], default=end) + 1 - shard.starting_sequence_number
+            if count > 0:
+                del shard.items[:count]
+                shard.starting_sequence_number += count
 
     def _written(self, table: str) -> None:
         for reader in self._readers.values():
@@ -501,17 +556,23 @@ class Reader:
         self.is_due = True
         self._streams = streams
         self._arn = dynamodb.describe_table(TableName=source.table)["Table"]["LatestStreamArn"]
+        stream = streams.describe_stream(StreamArn=self._arn)["StreamDescription"]
+        self._shard = stream["Shards"][0]["ShardId"]
         self._place: dict[str, str] = {"ShardIteratorType": "TRIM_HORIZON"}
         self._images: dict[str, Any] = {}
         self._backlog: list[dict[str, Any]] = []
         self._failures: Counter[str] = Counter()
 
+    @property
+    def read(self) -> int:
+        """The sequence number up to which the stream has been read."""
+        return int(self._place.get("SequenceNumber", -1))
+
     def backlog(self) -> list[dict[str, Any]]:
         """What matches and has not been handled."""
         # Opened anew each time: moto puts another stream in its place when a transaction fails, and
         # the old one keeps what was rolled back.
-        shard = self._streams.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"][0]
-        where = {"StreamArn": self._arn, "ShardId": shard["ShardId"], **self._place}
+        where = {"StreamArn": self._arn, "ShardId": self._shard, **self._place}
         iterator = self._streams.get_shard_iterator(**where)["ShardIterator"]
         records = self._streams.get_records(ShardIterator=iterator)["Records"]
         if records:
@@ -548,17 +609,24 @@ class Reader:
         return not is_same
 
 
-def _items(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    """The tables that a request is about, and how many items it writes to each."""
+def _puts(operation: str, params: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a request inserts or replaces on a condition: all but copies, which are put in batches."""
+    if operation == "PutItem":
+        return [params]
+    if operation == "TransactWriteItems":
+        return [item["Put"] for item in params["TransactItems"] if "Put" in item]
+    return []
+
+
+def _items(operation: str, params: Mapping[str, Any]) -> Counter[str]:
+    """How many items of which tables a request is about."""
     if operation == "BatchWriteItem":
-        for table, puts in params["RequestItems"].items():
-            yield table, len(puts)
-    elif operation == "TransactWriteItems":
-        written = [item["Put"]["TableName"] for item in params["TransactItems"] if "Put" in item]
-        assert len(set(written)) == 1
-        yield written[0], len(written)
-    else:
-        yield params["TableName"], int(operation in _WRITES)
+        return Counter({table: len(puts) for table, puts in params["RequestItems"].items()})
+    if operation == "BatchGetItem":
+        return Counter({table: len(keys["Keys"]) for table, keys in params["RequestItems"].items()})
+    if operation == "TransactWriteItems":
+        return Counter(put["TableName"] for put in _puts(operation, params))
+    return Counter({params["TableName"]: 1})
 
 
 def _at_once(attempts: int, **kwargs: object) -> int | None:

@@ -25,7 +25,8 @@ ORDERS = (
 def _same_everywhere(enterprise: Enterprise) -> None:
     """Every table that holds a side's records has the same of them, but for marks, which are not copied."""
     for holding in (Holding.CUSTOMER, Holding.STREET, Holding.FIRM, Holding.MARKET):
-        holders = [utility.name for utility in enterprise.plan.utilities if holding in utility.holdings]
+        # A bank's node that takes no orders keeps nobody's records but its own.
+        holders = [u.name for u in enterprise.plan.utilities if holding in u.holdings and u.orders]
         copies = [
             {
                 key: item
