@@ -74,9 +74,9 @@ MISTAKES = {
         Mistake(
             name="de-registered after the deal is recorded, not with it",
             module=_DECISIONS,
-            right="        freed = _freed(registration, turn.conversation, step, turn.transact_time)\n",
-            wrong="        freed = _freed(registration, turn.conversation, step, turn.transact_time)\n"
-            "        freed = None if step is Step.DEALT else freed\n",
+            right="        return Decision(registration=freed, records=(turn,))\n",
+            wrong="        freed = None if step is Step.DEALT else freed\n"
+            "        return Decision(registration=freed, records=(turn,))\n",
         ),
         Mistake(
             name="what may bind is not looked at: a bank is free while its accept is unanswered",

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from .mistakes import MISTAKES, plant
+from .mistakes import MISTAKES, Mistake, plant
 
 _HISTORIES = 15
 _STEPS = 50
@@ -78,13 +78,14 @@ def _play_seeds(seeds: int, stop: bool) -> int:
         ProcessPoolExecutor(os.cpu_count()) as processes,
     ):
         task = progress.add_task("seeds", total=seeds)
-        for played in processes.map(partial(play_one, shorten=not stop), range(seeds)):
+        # Who stops at the first that is found has no use for what others find meanwhile.
+        play = map if stop else processes.map
+        for played in play(partial(play_one, shorten=not stop), range(seeds)):
             struck.update(played.struck)
             progress.advance(task)
             if played.found:
                 found.append(played)
                 if stop:
-                    processes.shutdown(cancel_futures=True)
                     break
     table = Table("Fault", "Struck", title=f"{seeds} seeds in {time.monotonic() - started:.0f} s")
     for fault, times in sorted(struck.items()):
@@ -101,20 +102,25 @@ def _play_seeds(seeds: int, stop: bool) -> int:
 def _play_mistakes() -> int:
     missed = 0
     click.echo("| mistake | found by | seed |\n|---|---|---|")
-    for mistake in MISTAKES:
-        command = [sys.executable, "-m", "simulation", "--mistake", mistake.name]
-        told = subprocess.run(  # noqa: S603 - our own command line
-            [*command, "--seeds", str(_MISTAKE_SEEDS_MAX)], capture_output=True, text=True, check=False
-        ).stdout
-        first = next((line for line in told.splitlines() if line.startswith("seed ")), None)
-        if first is None:
-            missed += 1
-            click.echo(f"| {mistake.name} | nobody | |")
-        else:
-            place, _, finding = first.partition(": ")
-            click.echo(f"| {mistake.name} | {finding} | {place.removeprefix('seed ')} |")
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for mistake, first in zip(MISTAKES, threads.map(_play_mistake, MISTAKES), strict=True):
+            if first is None:
+                missed += 1
+                click.echo(f"| {mistake.name} | nobody | |")
+            else:
+                place, _, finding = first.partition(": ")
+                click.echo(f"| {mistake.name} | {finding} | {place.removeprefix('seed ')} |")
     click.echo(f"\n{len(MISTAKES) - missed} of {len(MISTAKES)} mistakes found")
     return 1 if missed else 0
+
+
+def _play_mistake(mistake: Mistake) -> str | None:
+    """Plant a mistake in a process of its own: what found it, and at which seed."""
+    command = [sys.executable, "-m", "simulation", "--mistake", mistake.name]
+    told = subprocess.run(  # noqa: S603 - our own command line
+        [*command, "--seeds", str(_MISTAKE_SEEDS_MAX)], capture_output=True, text=True, check=False
+    ).stdout
+    return next((line for line in told.splitlines() if line.startswith("seed ")), None)
 
 
 if __name__ == "__main__":

@@ -146,8 +146,8 @@ MISTAKES = (
     Mistake(
         name="a deal does not free its subject at the called bank",
         module="chalicelib.rfq.decisions",
-        right="        freed = _freed(registration, turn.conversation, step, turn.transact_time)\n",
-        wrong="        freed = None\n",
+        right="        return Decision(registration=freed, records=(turn,))\n",
+        wrong="        return Decision(records=(turn,))\n",
     ),
     Mistake(
         name="a panel is cleared of a conversation that is late and goes on",

@@ -411,7 +411,9 @@ def _turn(
     if step is Step.DEALT:
         turn = replace(turn, settl_date=rules.value_date(turn.symbol, turn.settl_type, turn.transact_time))
     if turn.concludes:
-        freed = _freed(registration, turn.conversation, step, turn.transact_time)
+        # An open log is registered. If this registration is not about it, it was read before the call was
+        # queued: then it has another version by now, and is read again.
+        freed = _freed(registration, turn.conversation, step, turn.transact_time) or registration
         return Decision(registration=freed, records=(turn,))
     if step is not Step.MESSAGE:
         until = turn.transact_time + rules.turn

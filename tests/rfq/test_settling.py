@@ -16,10 +16,11 @@ from tests.rfq.banks import XAVER, XENIA, Banks
 
 @dataclass
 class Disturbed:
-    """A registry on whose commits something else comes first, one thing on each."""
+    """A registry on whose commits something else comes first, one thing on each; or after its reads."""
 
     registry: Registry
     first: list[Callable[[], object]]
+    after: list[Callable[[], object]] = field(default_factory=list)
     commits: int = field(default=0, init=False)
 
     @property
@@ -31,7 +32,10 @@ class Disturbed:
         return self.registry.records
 
     def read(self, *keys: Key) -> list[Item | None]:
-        return self.registry.read(*keys)
+        found = self.registry.read(*keys)
+        if self.after:
+            self.after.pop(0)()
+        return found
 
     def commit(self, replaced: Sequence[Item], inserted: Sequence[Item]) -> bool:
         self.commits += 1
@@ -45,9 +49,9 @@ def banks() -> Banks:
     return Banks()
 
 
-def disturb(banks: Banks, *first: Callable[[], object]) -> Disturbed:
-    """Have these come before bank X's next commits."""
-    node = banks.at("BANKX")
+def disturb(banks: Banks, *first: Callable[[], object], principal: str = "BANKX") -> Disturbed:
+    """Have these come before the next commits at a bank's node."""
+    node = banks.at(principal)
     disturbed = Disturbed(node.registry, list(first))
     banks.nodes[node.name] = replace(node, registry=disturbed)
     return disturbed
@@ -73,6 +77,18 @@ def test_a_request_that_is_sent_twice_at_once_is_let_through_once_and_answered_a
     assert banks.call(XENIA, "BANKY", quote_req_id="R-1") == first[0]
     assert first[0].step is Step.REQUESTED
     assert banks.registration("BANKX", "BANKY").conversation == first[0].conversation
+
+
+@pytest.mark.requirement("R9", "R11")
+def test_a_call_that_arrives_while_its_hanging_up_is_looked_at_is_not_left_registered(banks: Banks) -> None:
+    number = banks.call(XENIA, "BANKY").conversation
+    banks.act(XENIA, number, Step.PASSED)
+    banks.react()
+    called, hung_up = banks.sent.popleft(), banks.sent.popleft()
+    disturb(banks, principal="BANKY").after.append(lambda: banks.receive(called))
+    banks.receive(hung_up)
+    assert [turn.step for turn in banks.file("BANKY", number).turns] == [Step.QUEUED, Step.WITHDRAWN]
+    assert banks.registration("BANKY", "BANKX").state is RegistrationState.FREE
 
 
 @pytest.mark.requirement("R11")
