@@ -227,6 +227,32 @@ def test_a_conversation_that_goes_on_cannot_be_cleared(banks: Banks) -> None:
         clear(number, XENIA, banks.at("BANKX"))
 
 
+@pytest.mark.requirement("R3", "R9")
+def test_clearing_an_overdue_conversation_ends_it(banks: Banks) -> None:
+    number = banks.call(XENIA, "BANKY").conversation
+    banks.deliver()
+    banks.now += TURN - timedelta(seconds=1)
+    banks.act(YVES, number, Step.ANSWERED)  # and nobody at the other bank hears of it yet
+    banks.now += timedelta(seconds=2)
+    clear(number, XENIA, banks.at("BANKX"))
+    banks.deliver()
+    assert banks.file("BANKX", number).status(banks.now) is Step.EXPIRED
+    assert banks.registration("BANKX", "BANKY").state is FREE
+    with pytest.raises(Concluded):
+        banks.act(YVES, number, Step.QUOTED, bid_px=Decimal("1.0841"), offer_px=Decimal("1.0843"))
+
+
+@pytest.mark.requirement("R4")
+def test_the_called_bank_does_not_counter_it_quotes_again(banks: Banks) -> None:
+    number = banks.quoted(XENIA, YVES)
+    banks.act(XENIA, number, Step.COUNTERED, price=Decimal("1.0842"), side=BuySell.BUY)
+    banks.deliver()
+    with pytest.raises(TurnRefused):
+        banks.act(YVES, number, Step.COUNTERED, price=Decimal("1.08425"), side=BuySell.BUY)
+    assert len(banks.file("BANKY", number).turns) == 4
+    banks.act(YVES, number, Step.QUOTED, bid_px=Decimal("1.0840"), offer_px=Decimal("1.08425"))
+
+
 @pytest.mark.requirement("R4")
 def test_a_turn_that_crosses_another_is_refused(banks: Banks) -> None:
     number = banks.quoted(XENIA, YVES)
