@@ -78,7 +78,7 @@ def cancel(order: Placed) -> CancelRequested:
         "cl_ord_id": "cancel-1",
         "orig_cl_ord_id": order.cl_ord_id,
         "transact_time": order.transact_time + timedelta(seconds=3600),
-        "cancel_tag": order_tag(order.account, "cancel-1", SECRET),
+        "request_tag": order_tag(order.account, "cancel-1", SECRET),
         "orig_time": order.transact_time,
         "entered_by": OWNER,
     }

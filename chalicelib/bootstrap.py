@@ -22,25 +22,34 @@ from time import sleep
 from .customer.entry import Desk
 from .customer.inquiry import Held, Read
 from .customer.routing import Street
+from .desk import DealingDesk
 from .enterprise import Enterprise, Holding, Side, Utility, load_enterprise, queue_purposes
 from .firm.booking import Books
 from .network.queues import SqsQueue
 from .network.replication import Peers, Queue, deliver
 from .network.routing import CityNode, dispatch
 from .records.conversations import ConversationRecord
-from .records.numbers import Number, OrderID
+from .records.instruments import Instrument, find_subject
+from .records.ledger import AssetKind
+from .records.numbers import Number, OrderID, parse_number
 from .records.record import Item
 from .records.times import Clock, format_time, system_clock
 from .rfq.decisions import Policy, Rules
+from .rfq.desk import Desk as HouseDesk
 from .rfq.node import BankNode
 from .rfq.rates import IndicativeRates, load_fixings
 from .rfq.value_dates import value_date
 from .settings import Settings, read_settings
+from .state.holdings import fold_holdings
 from .street.exchange import Bar, SimulatedExchange
 from .street.execution import Floor
+from .street.funds import FUNDS, FundCompany
+from .street.venues import Venue, Working
 from .tables.dynamodb import DynamoDBRegistry, DynamoDBStore
+from .tables.instruments import Instruments
+from .tables.reading import read_ledger
 from .tables.registry import Registry
-from .tables.store import Store
+from .tables.store import Store, Unreachable
 
 _PAUSE_SECONDS_MAX = 0.5
 _CHANCE = SystemRandom()
@@ -101,10 +110,19 @@ class Here:
         body = json.dumps({"order_id": order_id, "due": format_time(due)})
         self.queue("checks").send(body, due - self.clock())
 
+    @cached_property
+    def instruments(self) -> Instruments:
+        """What the firm has listed, as far as it has arrived here."""
+        return Instruments(self.table(Holding.FIRM))
+
     # What a customer utility works with
 
     def desk(self) -> Desk:
-        return Desk(utility=self.utility, secret=self.settings.secret)
+        return Desk(
+            utility=self.utility,
+            secret=self.settings.secret,
+            instrument=self._listed,
+        )
 
     def held(self) -> Held:
         return Held(
@@ -131,14 +149,30 @@ class Here:
             name=self.utility.name,
             records=self.own(),
             inbox=self.table(Holding.INBOX),
-            exchange=self.exchange,
+            venues=self._venues,
             schedule=self.schedule,
+            is_last=lambda claim: self._sequence(claim.number, claim.symbol)[-1] == self.utility.name,
         )
+
+    @cached_property
+    def _venues(self) -> tuple[Venue, ...]:
+        dealing = self.dealing_desk()
+        return (self.exchange, self.funds, *([dealing] if dealing is not None else []))
 
     @cached_property
     def exchange(self) -> SimulatedExchange:
         bars = read_bars(self.settings.replay) if self.settings.replay else {}
         return SimulatedExchange(bars=bars, epoch=self.settings.epoch, tick=self.settings.tick)
+
+    @cached_property
+    def funds(self) -> FundCompany:
+        return FundCompany(
+            funds=FUNDS,
+            bars=self.exchange.bars,
+            epoch=self.exchange.epoch,
+            tick=self.exchange.tick,
+            holdings=self._units_held,
+        )
 
     # What a bank's node works with
 
@@ -169,6 +203,20 @@ class Here:
             pause=self.pause,
         )
 
+    def dealing_desk(self) -> DealingDesk | None:
+        """Where customers' orders in currencies are dealt; None at a utility that has no bank's desk."""
+        houses = self.enterprise.principals_at(self.utility.name)
+        if not houses or not self.utility.orders:
+            return None
+        return DealingDesk(
+            desk=HouseDesk(
+                house=houses[0],
+                node=self.node(),
+                rates=lambda: self.rates,
+                limit=self.settings.desk_limit,
+            )
+        )
+
     # What the firm works with
 
     def books(self) -> Books:
@@ -187,8 +235,25 @@ class Here:
             suspected=self.suspected,
         )
 
-    def _sequence(self, number: Number) -> tuple[str, ...]:
-        return self.enterprise.sequence(number.day, number.account_key, number.tag)
+    def _listed(self, symbol: str) -> Instrument | None:
+        """What is listed under a symbol; while that cannot be read, orders are taken as if nothing were."""
+        try:
+            return self.instruments.find(symbol, self.clock())
+        except Unreachable:
+            return None
+
+    def _units_held(self, order: Working) -> Decimal:
+        """What an order's account has of its fund, as far as bookings have arrived here."""
+        account = parse_number(order.order_id).account_key
+        held = fold_holdings(read_ledger(account, AssetKind.POSITION, self.table(Holding.FIRM)))
+        return next((p.quantity for p in held.postings if p.asset == order.terms.symbol), Decimal(0))
+
+    def _sequence(self, number: Number, symbol: str | None = None) -> tuple[str, ...]:
+        """The street utilities that take part in an order; in currencies, those with a dealing desk."""
+        names = self.enterprise.sequence(number.day, number.account_key, number.tag)
+        if symbol is None or find_subject(symbol) is None:
+            return names
+        return tuple(name for name in names if self.enterprise.utility(name).deals) or names
 
     def _deliver(self, name: str, item: Item) -> None:
         deliver(item, self.table(Holding.INBOX, of=name), self.queue(f"parked-{name}"))

@@ -21,7 +21,8 @@ class Settings:
     set of the token issuer, inline or at an https address. `endpoint` is where AWS's services are, if
     not on AWS. `replay` names the file of prices that the simulated exchange shows from `epoch` on.
     `policy` is for calls that cross, `turn` how long each turn of a conversation may take, and `spread` is
-    that of a bank's indicative rates, in basis points.
+    that of a bank's indicative rates, in basis points. `desk_limit` is the most that a dealing desk deals
+    with a customer at its own rate, in the base currency.
     """
 
     utility: str
@@ -39,6 +40,7 @@ class Settings:
     policy: str = "earliest"
     turn: timedelta = timedelta(minutes=2)
     spread: Decimal = Decimal(2)
+    desk_limit: Decimal = Decimal(250_000)
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -86,4 +88,5 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         policy=text("POLICY", "earliest"),
         turn=seconds("TURN_SECONDS", "120"),
         spread=number("SPREAD_BASIS_POINTS", "2"),
+        desk_limit=number("DESK_LIMIT", "250000"),
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from chalicelib.enterprise import Enterprise, Holding, Side, Utility, queue_purposes
 from chalicelib.records.fix import ExecType
+from chalicelib.records.orders import EXECUTIONS
 
 Pattern = Mapping[str, Any]
 
@@ -105,7 +106,9 @@ def _reacting(utility: Utility) -> Iterator[tuple[Holding, Pattern]]:
             # Own records only: what another utility accepted, that one brings to the street.
             yield (
                 Holding.CUSTOMER,
-                _inserted(Origin=[utility.name], RecordType=["Placed", "CancelRequested"]),
+                _inserted(
+                    Origin=[utility.name], RecordType=["Placed", "CancelRequested", "ReplaceRequested"]
+                ),
             )
         case Side.STREET:
             yield Holding.INBOX, _inserted(RecordType=_messages(utility))
@@ -121,14 +124,14 @@ def _reacting(utility: Utility) -> Iterator[tuple[Holding, Pattern]]:
                     _inserted(RecordType=["Requested", "Turn", "Asked", "Inquired"]),
                 )
         case Side.FIRM:
-            yield Holding.STREET, _inserted(RecordType=["ExecutionReport"], ExecType=[ExecType.TRADE])
+            yield Holding.STREET, _inserted(RecordType=["ExecutionReport"], ExecType=list(EXECUTIONS))
         case Side.NETWORK:
             yield Holding.INBOX, _inserted(RecordType=["Message"])
 
 
 def _messages(utility: Utility) -> list[str]:
     """What others put into a street utility's inbox, and it itself."""
-    orders = ["Placed", "CancelRequested", "Claim"] if utility.orders else []
+    orders = ["Placed", "CancelRequested", "ReplaceRequested", "Claim", "Notice"] if utility.orders else []
     return [*orders, *(["Message"] if utility.deals else [])]
 
 

@@ -26,6 +26,7 @@ import httpx
 
 from chalicelib.enterprise import Enterprise, Holding, Side
 from chalicelib.firm.booking import Books, open_account
+from chalicelib.firm.listing import list_instrument, load_listings
 from chalicelib.records.numbers import account_key
 from chalicelib.records.times import format_time
 from chalicelib.tables.dynamodb import DynamoDBStore
@@ -60,6 +61,9 @@ TRADERS: Mapping[str, tuple[str, str]] = {
 }
 # Who sees the accounts that principals' deals are booked on.
 BACK_OFFICE = "backoffice"
+
+# What may be traded.
+INSTRUMENTS_FILE = Path(__file__).parents[1] / "instruments.toml"
 
 # How long each turn of a conversation may take, unless told otherwise.
 TURN = timedelta(minutes=2)
@@ -207,6 +211,8 @@ class Supervisor:
         firm = layout.enterprise.on(Side.FIRM)[0]
         table = layout.enterprise.table(firm.name, Holding.FIRM)
         books = Books(name=firm.name, records=DynamoDBStore(table, firm.region, endpoint))
+        for listing in load_listings(INSTRUMENTS_FILE):
+            list_instrument(listing, books, now=datetime.now(UTC))
         for account in CUSTOMERS["broker"]:
             key = account_key(account, self._secret)
             open_account(account, key, _BROUGHT_IN, books, now=datetime.now(UTC))

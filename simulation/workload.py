@@ -114,4 +114,4 @@ def is_out_of_reach(terms: Terms) -> bool:
 
 def other_terms(order: NewOrder) -> NewOrder:
     """The same ClOrdID for one share more: of two such entries one is to be refused."""
-    return replace(order, terms=replace(order.terms, order_qty=order.terms.order_qty + 1))
+    return replace(order, terms=replace(order.terms, order_qty=(order.terms.order_qty or Decimal(0)) + 1))

@@ -179,7 +179,7 @@ def cancel(
         account=order.account,
         cl_ord_id=cl_ord_id,
         orig_cl_ord_id=order.cl_ord_id if knows_terms else None,
-        cancel_tag=order_tag(order.account, cl_ord_id, SECRET),
+        request_tag=order_tag(order.account, cl_ord_id, SECRET),
         orig_time=at,
         entered_by="ada",
         origin=origin,

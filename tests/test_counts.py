@@ -55,7 +55,8 @@ def test_a_booking_writes_its_mark_and_two_postings(tallies: dict[str, Tally]) -
 @pytest.mark.parametrize(
     ("name", "reads", "calls", "invocations"),
     [
-        ("order, placed to acknowledged", 5, 16, 8),
+        # An order that rests has a timer for the end of its day.
+        ("order, placed to acknowledged", 5, 17, 8),
         ("fill", 4, 9, 2),
         ("cancel, asked for to done", 6, 16, 6),
         ("booking", 3, 8, 2),

@@ -15,7 +15,7 @@ from ..records.record import Item
 from ..records.times import format_time, parse_time
 from ..refusals import Malformed, UnknownOrder, UnknownSymbol
 from ..state.holdings import Holdings, fold_holdings
-from ..state.orders import OrderState, fold_order
+from ..state.orders import OrderState, fold_order, orders_among
 from ..tables.reading import read_all, read_ledger
 from ..tables.store import Store, span
 from .customers import Customer
@@ -175,11 +175,9 @@ def _folded(items: Iterable[Item], now: datetime) -> Sequence[OrderState]:
         records, unread = read_orders(group)
         if not records:
             continue
-        records.sort(key=lambda record: (record.transact_time, record.origin))
-        state = fold_order(records[0].number, records, now, unread)
-        states.append(state)
-        other = {r.order_id for r in records if r.terms not in (None, state.terms)}
-        states.extend(fold_order(parse_number(order_id), records, now, unread) for order_id in sorted(other))
+        states.extend(
+            fold_order(parse_number(order_id), records, now, unread) for order_id in orders_among(records)
+        )
     return sorted(states, key=_position, reverse=True)
 
 

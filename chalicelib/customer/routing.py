@@ -11,8 +11,9 @@ utility's claim, and then it executes the order, or by a taking back, and then i
                         │◀───────── claim ──────│ (returns)
                         │  lost: taken back     │ does nothing
 
-The next in the sequence is tried only when a taking back is found at the one before; so a claim, a
-taking back and another entry of the same ClOrdID may race as they like. Signs of life only decide
+The next in the sequence is tried only when a taking back is found at the one before, or that one has
+claimed the order and let go of it because its venue does not answer; so a claim, a taking back and
+another entry of the same ClOrdID may race as they like. Signs of life only decide
 how soon to try. The last of the sequence keeps the order: there is nobody left to try.
 """
 
@@ -22,15 +23,18 @@ from datetime import datetime, timedelta
 
 from ..records.numbers import Number, OrderID, parse_number
 from ..records.orders import (
-    CancelRequested,
     Claim,
     ExecutionReport,
     Found,
+    OrderRecord,
+    OrderRequest,
     Placed,
+    Released,
     Routed,
     following,
     placed_key,
     read_orders,
+    same_entry,
 )
 from ..records.record import Item
 from ..records.times import stamp
@@ -42,11 +46,12 @@ from ..tables.store import Store, Unreachable, span
 class Street:
     """What a customer utility can do about the street side.
 
+    `sequence` has who takes part in an order of a symbol; without one, who may have any of that number.
     `deliver` puts a message into a utility's inbox, now or when it can be reached again;
     `schedule` has `check_order` called for an order at a time.
     """
 
-    sequence: Callable[[Number], tuple[str, ...]]
+    sequence: Callable[[Number, str | None], tuple[str, ...]]
     inbox: Callable[[str], Store]
     deliver: Callable[[str, Item], None]
     schedule: Callable[[OrderID, datetime], None]
@@ -55,13 +60,23 @@ class Street:
     patience: timedelta
 
 
-def route_order(order: Placed, street: Street, *, records: Store, now: datetime) -> None:
+def route_order(
+    order: Placed,
+    street: Street,
+    *,
+    records: Store,
+    now: datetime,
+    released: frozenset[str] = frozenset(),
+) -> None:
     """Bring an order to the first street utility of its sequence that has not let go of it.
 
-    Does the same again whenever it is repeated, so it is also what a check does.
+    Does the same again whenever it is repeated, so it is also what a check does; `released` are those
+    that are known to have claimed it and let go of it.
     """
-    *before, last = street.sequence(order.number)
+    *before, last = street.sequence(order.number, order.symbol)
     for place, name in enumerate(before, start=1):
+        if name in released:
+            continue
         waited = now - order.transact_time
         if waited < street.patience * place and not is_silent(name, street.market, now):
             street.deliver(name, order.to_item())
@@ -90,18 +105,20 @@ def check_order(
     order = _find(order_id, origin, records)
     if order is None:
         return
-    answer = _answer(order, replica)
+    heard = _heard(order, replica)
+    answer = next((record for record in heard if isinstance(record, ExecutionReport)), None)
     if answer is None:
-        route_order(order, street, records=records, now=now)
+        released = frozenset(record.origin for record in heard if isinstance(record, Released))
+        route_order(order, street, records=records, now=now, released=released)
     elif answer.order_id != order_id:
         # Another entry was answered; of this one the street utility may not know yet.
         street.deliver(answer.origin, order.to_item())
 
 
-def route_cancel(cancel: CancelRequested, street: Street) -> None:
+def route_request(request: OrderRequest, street: Street) -> None:
     """Tell every street utility: the one that has the order acts, the others keep it."""
-    for name in street.sequence(cancel.number):
-        street.deliver(name, cancel.to_item())
+    for name in street.sequence(request.number, None):
+        street.deliver(name, request.to_item())
 
 
 def _find(order_id: OrderID, origin: str, records: Store) -> Placed | None:
@@ -110,10 +127,10 @@ def _find(order_id: OrderID, origin: str, records: Store) -> Placed | None:
     return None if item is None else Placed.from_item(item)
 
 
-def _answer(order: Placed, replica: Store) -> ExecutionReport | None:
+def _heard(order: Placed, replica: Store) -> Sequence[OrderRecord]:
+    """What the street side has said of an order, so far as it has arrived."""
     items = read_all(order.partition_key, *span(order.number.prefix), replica)
-    reports = [record for record in read_orders(items)[0] if isinstance(record, ExecutionReport)]
-    return next((report for report in reports if report.terms == order.terms), None)
+    return [record for record in read_orders(items)[0] if same_entry(record, order)]
 
 
 def _take_back(order: Placed, name: str, inbox: Store, records: Store, now: datetime) -> Found:

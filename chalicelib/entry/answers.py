@@ -10,14 +10,14 @@ from ..records.conversations import ConversationRecord, Step, Turn
 from ..records.fix import QuoteRespType, QuoteStatus
 from ..records.ledger import Posting
 from ..records.market import MarketData
-from ..records.orders import ExecutionReport, OrderRecord
+from ..records.orders import OrderRecord
 from ..records.record import Item, format_decimal
 from ..records.times import format_time
 from ..rfq.rates import is_stale
 from ..rfq.terminal import Look
 from ..state.conversations import Conversation
 from ..state.holdings import Holdings
-from ..state.orders import OrderState
+from ..state.orders import Execution, OrderState
 
 # How an item is kept concerns nobody outside.
 _KEYS = frozenset({"pk", "sk", "AccountKey", "Expires"})
@@ -35,7 +35,12 @@ def order_answer(order: OrderState) -> dict[str, Any]:
             "Side": terms and terms.side,
             "OrdType": terms and terms.ord_type,
             "OrderQty": terms and terms.order_qty,
+            "CashOrderQty": terms and terms.cash_order_qty,
+            "OrderPercent": terms and terms.order_percent,
             "Price": terms and terms.price,
+            "StopPx": terms and terms.stop_px,
+            "TimeInForce": terms and terms.time_in_force,
+            "ExpireTime": terms and terms.expire_time,
             "OrdStatus": order.ord_status,
             "OrdStatusName": order.ord_status and order.ord_status.name.title().replace("_", ""),
             "TransactTime": order.reached,
@@ -47,7 +52,7 @@ def order_answer(order: OrderState) -> dict[str, Any]:
             "Estimate": order.is_estimate,
             "WaitsFor": list(order.waits_for),
             "Exceptions": list(order.exceptions),
-            "Executions": [_execution(report) for report in order.executions],
+            "Executions": [_execution(execution) for execution in order.executions],
             "RestsOn": [
                 {
                     "Utility": basis.utility,
@@ -91,14 +96,22 @@ def accepted_answer(record: OrderRecord) -> dict[str, Any]:
     return record_answer(record.to_item())
 
 
-def _execution(report: ExecutionReport) -> dict[str, Any]:
+def _execution(execution: Execution) -> dict[str, Any]:
+    """An execution as it counts now; one that was busted is shown as what it was."""
+    report = execution.report
     return _present(
         {
             "ExecID": report.exec_id,
-            "LastQty": report.last_qty,
-            "LastPx": report.last_px,
+            "LastQty": execution.last_qty,
+            "LastPx": execution.last_px,
             "LastMkt": report.last_mkt,
+            "Conversation": report.conversation,
+            "NetMoney": report.net_money,
+            "SettlCurrency": report.settl_currency,
+            "SettlDate": report.settl_date,
             "TransactTime": report.transact_time,
+            "CorrectedBy": execution.corrected_by,
+            "BustedBy": execution.busted_by,
         }
     )
 

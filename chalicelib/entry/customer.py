@@ -19,7 +19,15 @@ from .answers import (
 )
 from .common import bearer
 from .problems import answers_problems
-from .requests import account_of, customer_of, limit_of, parse_cancel, parse_new_order, query
+from .requests import (
+    account_of,
+    customer_of,
+    limit_of,
+    parse_cancel,
+    parse_new_order,
+    parse_replace,
+    query,
+)
 
 blueprint = Blueprint(__name__)
 
@@ -27,15 +35,21 @@ blueprint = Blueprint(__name__)
 @blueprint.route("/orders", methods=["POST"], authorizer=bearer)
 @answers_problems
 def post_order() -> Response:
-    """Enter one order (FIX NewOrderSingle, 35=D); the same again is answered as the first time."""
+    """Enter one order (FIX NewOrderSingle, 35=D); the same again is answered as the first time.
+
+    One with PossResend that is here already is answered with where it stands.
+    """
     here, request = bootstrap.here(), blueprint.current_request
+    order = parse_new_order(request)
     placed, is_new = entry.enter_order(
-        parse_new_order(request),
+        order,
         customer_of(request),
         here.desk(),
         records=here.own(),
         clock=here.clock,
     )
+    if order.poss_resend and not is_new:
+        return _order(placed.order_id)
     return _respond(accepted_answer(placed), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
 
 
@@ -61,16 +75,7 @@ def get_orders() -> Response:
 @answers_problems
 def get_order(number: str) -> Response:
     """The state of an order, or the best estimate of it."""
-    here, request = bootstrap.here(), blueprint.current_request
-    order = inquiry.inquire_order(
-        number,
-        customer_of(request),
-        here.settings.secret,
-        code=here.utility.code,
-        held=here.held(),
-        now=here.clock(),
-    )
-    return _respond(order_answer(order))
+    return _order(number)
 
 
 @blueprint.route("/orders/{number}/records", methods=["GET"], authorizer=bearer)
@@ -95,6 +100,22 @@ def post_cancel(number: str) -> Response:
     here, request = bootstrap.here(), blueprint.current_request
     requested, is_new = entry.request_cancel(
         parse_cancel(request),
+        number,
+        customer_of(request),
+        here.desk(),
+        records=here.own(),
+        clock=here.clock,
+    )
+    return _respond(accepted_answer(requested), HTTPStatus.ACCEPTED if is_new else HTTPStatus.OK)
+
+
+@blueprint.route("/orders/{number}/replace", methods=["POST"], authorizer=bearer)
+@answers_problems
+def post_replace(number: str) -> Response:
+    """Ask for other terms (FIX OrderCancelReplaceRequest, 35=G), wherever the order is."""
+    here, request = bootstrap.here(), blueprint.current_request
+    requested, is_new = entry.request_replace(
+        parse_replace(request),
         number,
         customer_of(request),
         here.desk(),
@@ -143,6 +164,19 @@ def get_market_data(symbol: str) -> Response:
     """The last price of a symbol that has arrived here."""
     market = bootstrap.here().table(Holding.MARKET)
     return _respond(market_data_answer(inquiry.inquire_market_data(symbol, market=market)))
+
+
+def _order(number: str) -> Response:
+    here = bootstrap.here()
+    order = inquiry.inquire_order(
+        number,
+        customer_of(blueprint.current_request),
+        here.settings.secret,
+        code=here.utility.code,
+        held=here.held(),
+        now=here.clock(),
+    )
+    return _respond(order_answer(order))
 
 
 def _holdings(kind: AssetKind, name: str) -> Response:

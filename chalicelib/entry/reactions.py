@@ -7,16 +7,26 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..bootstrap import Here
-from ..customer.routing import route_cancel, route_order
+from ..customer.routing import route_order, route_request
 from ..enterprise import Side
 from ..firm.booking import book_execution
 from ..network.routing import relay, unwrap
 from ..records.conversations import Asked, ConversationRecord, Inquired, Message, Requested, Turn
 from ..records.fix import ExecType
 from ..records.instruments import find_subject
-from ..records.orders import CancelRequested, Claim, ExecutionReport, Placed
+from ..records.orders import (
+    EXECUTIONS,
+    CancelRequested,
+    Claim,
+    ExecutionReport,
+    Notice,
+    OrderRequest,
+    Placed,
+    ReplaceRequested,
+)
 from ..records.record import Item, Record, UnreadableRecord, read_record
 from ..rfq.calls import receive_call
+from ..rfq.desk import order_behind
 from ..rfq.following import follow
 from ..rfq.node import BankNode
 from ..rfq.turns import receive_asked, receive_inquired, receive_turn
@@ -29,8 +39,8 @@ def _route_order(order: Placed, here: Here) -> None:
     route_order(order, here.street(), records=here.own(), now=here.clock())
 
 
-def _route_cancel(cancel: CancelRequested, here: Here) -> None:
-    route_cancel(cancel, here.street())
+def _route_request(request: OrderRequest, here: Here) -> None:
+    route_request(request, here.street())
 
 
 def _claim(order: Placed, here: Here) -> None:
@@ -41,13 +51,13 @@ def _acknowledge(claim: Claim, here: Here) -> None:
     acknowledge(claim, here.floor(), now=here.clock())
 
 
-def _work(record: CancelRequested | ExecutionReport, here: Here) -> None:
-    if isinstance(record, CancelRequested) or record.exec_type is ExecType.NEW:
+def _work(record: OrderRequest | Notice | ExecutionReport, here: Here) -> None:
+    if not isinstance(record, ExecutionReport) or record.exec_type is ExecType.NEW:
         work_order(record.order_id, here.floor(), now=here.clock())
 
 
 def _book(report: ExecutionReport, here: Here) -> None:
-    if report.exec_type is ExecType.TRADE:
+    if report.exec_type in EXECUTIONS:
         book_execution(report, here.books(), now=here.clock())
 
 
@@ -76,6 +86,16 @@ def _expect_ours(record: ConversationRecord, here: Here) -> None:
 
 def _follow(record: ConversationRecord, here: Here) -> None:
     follow(record, here.node(), book=lambda report: here.own().insert(report.to_item()))
+    if isinstance(record, Turn):
+        _work_dealt(record, here)
+
+
+def _work_dealt(turn: Turn, here: Here) -> None:
+    """What is new in a conversation that the desk began is acted on at once for the order behind it."""
+    at = here.dealing_desk()
+    order_id = order_behind(turn, at.desk) if at is not None else None
+    if order_id is not None:
+        work_order(order_id, here.floor(), now=here.clock())
 
 
 def _relay(message: Message, here: Here) -> None:
@@ -91,10 +111,13 @@ _RECEIVED: Mapping[type[Record], Callable[[Any, BankNode], None]] = {
 
 REACTIONS: Mapping[tuple[Side, type[Record]], Reaction] = {
     (Side.CUSTOMER, Placed): _route_order,
-    (Side.CUSTOMER, CancelRequested): _route_cancel,
+    (Side.CUSTOMER, CancelRequested): _route_request,
+    (Side.CUSTOMER, ReplaceRequested): _route_request,
     (Side.STREET, Placed): _claim,
     (Side.STREET, Claim): _acknowledge,
     (Side.STREET, CancelRequested): _work,
+    (Side.STREET, ReplaceRequested): _work,
+    (Side.STREET, Notice): _work,
     (Side.STREET, ExecutionReport): _work,
     (Side.STREET, Message): _receive,
     (Side.STREET, Requested): _follow,

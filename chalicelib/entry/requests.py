@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -13,9 +13,9 @@ from pydantic_core import ErrorDetails
 
 from ..bootstrap import Here
 from ..customer.customers import Customer
-from ..customer.entry import NewCancel, NewOrder
+from ..customer.entry import NewCancel, NewOrder, NewReplace
 from ..records.conversations import Step
-from ..records.fix import BuySell, OrdType, SessionRejectReason
+from ..records.fix import BuySell, OrdType, SessionRejectReason, TimeInForce
 from ..records.orders import Terms
 from ..records.times import parse_time
 from ..refusals import Malformed, NotADealer, UnknownConversation
@@ -27,6 +27,7 @@ BODY_BYTES_MAX = 4096
 
 # ASCII: to Python, digits of any script are digits.
 _PLAIN = re.compile(r"-?\d{1,15}(\.\d{1,10})?", re.ASCII)
+_DATE = re.compile(r"\d{8}", re.ASCII)
 _LIMIT = re.compile(r"\d{1,9}", re.ASCII)
 _CONVERSATION = re.compile(r"[A-Z][A-Z0-9]{2}\d{8}-[a-z2-7]{13}", re.ASCII)
 
@@ -35,6 +36,12 @@ def _time(value: object) -> datetime:
     if not isinstance(value, str):
         raise ValueError("expected a UTCTimestamp as a string, such as 20261122-09:30:00.000")
     return parse_time(value)
+
+
+def _end_of_date(value: object) -> datetime:
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise ValueError("expected a LocalMktDate as a string, such as 20261130")
+    return parse_time(f"{value}-00:00:00") + timedelta(days=1)
 
 
 def _decimal(value: object) -> Decimal:
@@ -52,6 +59,8 @@ Party = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,11}$")]
 Tenor = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{1,4}$")]
 Text = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,128}$")]
 Time = Annotated[datetime, BeforeValidator(_time)]
+# A date stands for its end, by UTC.
+Date = Annotated[datetime, BeforeValidator(_end_of_date)]
 Number = Annotated[Decimal, BeforeValidator(_decimal)]
 
 
@@ -69,10 +78,33 @@ class NewOrderSingle(_Message):
     ClOrdID: Identifier
     Symbol: Symbol
     Side: Literal["1", "2"]
-    OrdType: Literal["1", "2"]
-    OrderQty: Number
+    OrdType: Literal["1", "2", "3", "4"]
+    OrderQty: Number | None = None
+    CashOrderQty: Number | None = None
+    OrderPercent: Number | None = None
     Price: Number | None = None
-    TimeInForce: Literal["0"] = "0"
+    StopPx: Number | None = None
+    TimeInForce: Literal["0", "1", "3", "4", "6"] | None = None
+    ExpireTime: Time | None = None
+    ExpireDate: Date | None = None
+    PossResend: Literal["Y", "N"] = "N"
+    TransactTime: Time
+
+
+class OrderCancelReplaceRequest(_Message):
+    """FIX OrderCancelReplaceRequest (35=G); the order is named by the route, what is absent stays."""
+
+    ClOrdID: Identifier
+    OrigClOrdID: Identifier | None = None
+    OrdType: Literal["1", "2", "3", "4"] | None = None
+    OrderQty: Number | None = None
+    CashOrderQty: Number | None = None
+    OrderPercent: Number | None = None
+    Price: Number | None = None
+    StopPx: Number | None = None
+    TimeInForce: Literal["0", "1", "6"] | None = None
+    ExpireTime: Time | None = None
+    ExpireDate: Date | None = None
     TransactTime: Time
 
 
@@ -168,9 +200,35 @@ def parse_new_order(request: Request) -> NewOrder:
         side=BuySell(asked.Side),
         ord_type=OrdType(asked.OrdType),
         order_qty=asked.OrderQty,
+        cash_order_qty=asked.CashOrderQty,
+        order_percent=asked.OrderPercent,
         price=asked.Price,
+        stop_px=asked.StopPx,
+        time_in_force=_time_in_force(asked.TimeInForce),
+        expire_time=_expire_time(asked),
     )
-    return NewOrder(terms=terms, transact_time=asked.TransactTime)
+    return NewOrder(terms=terms, transact_time=asked.TransactTime, poss_resend=asked.PossResend == "Y")
+
+
+def parse_replace(request: Request) -> NewReplace:
+    """An OrderCancelReplaceRequest out of a request's body: what it names is to be changed."""
+    asked = _parse(OrderCancelReplaceRequest, request)
+    wanted = {
+        "ord_type": asked.OrdType and OrdType(asked.OrdType),
+        "order_qty": asked.OrderQty,
+        "cash_order_qty": asked.CashOrderQty,
+        "order_percent": asked.OrderPercent,
+        "price": asked.Price,
+        "stop_px": asked.StopPx,
+        "time_in_force": asked.TimeInForce and TimeInForce(asked.TimeInForce),
+        "expire_time": _expire_time(asked),
+    }
+    return NewReplace(
+        cl_ord_id=asked.ClOrdID,
+        orig_cl_ord_id=asked.OrigClOrdID,
+        changes={name: value for name, value in wanted.items() if value is not None},
+        transact_time=asked.TransactTime,
+    )
 
 
 def parse_cancel(request: Request) -> NewCancel:
@@ -291,6 +349,21 @@ def _in_words(error: ErrorDetails) -> str:
         return f"{str(error['loc'][0])[:64]} is not a field of this message"
     message = error["msg"].removeprefix("Value error, ")
     return message if "found" in message else f"{message}, found {str(error['input'])[:64]!r}"
+
+
+def _time_in_force(code: str | None) -> TimeInForce | None:
+    """None for an order that is good for its day, whether or not it says so."""
+    return None if code in (None, TimeInForce.DAY) else TimeInForce(code)
+
+
+def _expire_time(asked: NewOrderSingle | OrderCancelReplaceRequest) -> datetime | None:
+    if asked.ExpireTime is not None and asked.ExpireDate is not None:
+        raise Malformed(
+            "expected ExpireTime or ExpireDate, found both",
+            field="ExpireDate",
+            reason=SessionRejectReason.VALUE_IS_INCORRECT,
+        )
+    return asked.ExpireTime or asked.ExpireDate
 
 
 def _side(code: str | None) -> BuySell | None:

@@ -22,7 +22,7 @@ from ..records.record import Item, UnreadableRecord
 from ..records.times import day_of, parse_time
 from ..rfq import rates
 from ..rfq.turns import see_to
-from ..street.execution import work_order
+from ..street.execution import look_again
 from ..street.market import publish_prices
 from ..tables.attributes import decode
 from ..tables.store import Store
@@ -163,7 +163,7 @@ def _retry(body: str, here: Here) -> None:
 
 def _check(order_id: OrderID, here: Here) -> None:
     if here.utility.side is Side.STREET:
-        work_order(order_id, here.floor(), now=here.clock())
+        look_again(order_id, here.floor(), now=here.clock())
     else:
         check_order(
             order_id,

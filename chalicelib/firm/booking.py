@@ -1,7 +1,8 @@
 """Booking: each execution once, double entry, in money and securities (T7).
 
 An execution moves a security one way and money the other, each between the customer's account and
-the street; a deal in a pair of currencies, or in a metal, moves money both ways. Both postings, and
+the street; a deal in a pair of currencies, or in a metal, moves money both ways. A bust or a correction
+says what the execution was, and moves the difference: so they can be booked in any order. Both postings, and
 the mark that the execution is booked, are inserted in one transaction on the condition that none is
 there yet; a posting's key has the version of its asset, so two bookings that meet compete for it, and
 who loses reads again.
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from ..records.fix import BuySell
+from ..records.fix import BuySell, ExecType
 from ..records.instruments import CURRENCIES, EQUITY, Subject, find_subject
 from ..records.ledger import (
     AssetKind,
@@ -35,11 +36,11 @@ from ..records.ledger import (
 )
 from ..records.orders import ExecutionReport
 from ..records.record import Record
+from ..records.settlement import settlement_date
 from ..records.times import day_of, stamp
 from ..state.holdings import fold_holdings
 from ..tables.reading import read_ledger
 from ..tables.store import Store, Unreachable, span
-from .settlement import settlement_date
 
 STREET = "street"
 OPENING = "opening"
@@ -99,35 +100,44 @@ def open_account(
 
 
 def _legs(execution: ExecutionReport) -> tuple[_Leg, _Leg]:
-    """What an execution means: what is bought or sold one way, its money the other."""
+    """What an execution means: what is bought or sold one way, its money the other.
+
+    Of a bust or a correction, by how much it differs from what it changes.
+    """
     assert execution.symbol is not None
-    assert execution.last_qty is not None
     sign = 1 if execution.side is BuySell.BUY else -1
     subject = find_subject(execution.symbol)
     is_pair = subject is not None and subject.bond is None
-    currency, amount = _money(execution, subject)
+    assert execution.last_qty is not None
+    new = _amounts(execution.last_qty, execution.last_px, execution.net_money)
+    prior = (Decimal(0), Decimal(0))
+    if execution.exec_type is not ExecType.TRADE:
+        assert execution.prior_last_qty is not None, f"{execution.exec_id} does not say what it changes"
+        prior = _amounts(execution.prior_last_qty, execution.prior_last_px, execution.prior_net_money)
     return (
         _Leg(
             kind=AssetKind.BALANCE if is_pair else AssetKind.POSITION,
             asset=subject.base if subject is not None else execution.symbol,
-            change=sign * execution.last_qty,
+            change=sign * (new[0] - prior[0]),
         ),
-        _Leg(kind=AssetKind.BALANCE, asset=currency, change=-sign * amount),
+        _Leg(kind=AssetKind.BALANCE, asset=_currency(execution, subject), change=-sign * (new[1] - prior[1])),
     )
 
 
-def _money(execution: ExecutionReport, subject: Subject | None) -> tuple[str, Decimal]:
-    """The currency and the amount that an execution is paid with.
-
-    A deal says what it comes to, rounded and with what a bond has accrued; shares are quantity times price.
-    """
+def _currency(execution: ExecutionReport, subject: Subject | None) -> str:
+    """What an execution is paid in: shares in their market's currency, all else says so."""
     if subject is not None:
         assert execution.settl_currency is not None, f"{execution.exec_id} says no SettlCurrency"
         assert execution.net_money is not None, f"{execution.exec_id} says no NetMoney"
-        return execution.settl_currency, execution.net_money
-    assert execution.last_qty is not None
-    assert execution.last_px is not None
-    return EQUITY.currency, execution.last_qty * execution.last_px
+    return execution.settl_currency or EQUITY.currency
+
+
+def _amounts(quantity: Decimal, price: Decimal | None, net_money: Decimal | None) -> tuple[Decimal, Decimal]:
+    """How much of what is traded, and how much money: as was said, or quantity times price."""
+    if net_money is not None:
+        return quantity, net_money
+    assert price is not None
+    return quantity, quantity * price
 
 
 def _settl_date(execution: ExecutionReport) -> str:

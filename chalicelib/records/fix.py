@@ -18,7 +18,19 @@ class OrdType(StrEnum):
 
     MARKET = "1"
     LIMIT = "2"
+    STOP = "3"
+    STOP_LIMIT = "4"
     PREVIOUSLY_QUOTED = "D"
+
+
+class TimeInForce(StrEnum):
+    """TimeInForce (59). An order that says none is good for its day."""
+
+    DAY = "0"
+    GOOD_TILL_CANCEL = "1"
+    IMMEDIATE_OR_CANCEL = "3"
+    FILL_OR_KILL = "4"
+    GOOD_TILL_DATE = "6"
 
 
 class OrdStatus(StrEnum):
@@ -27,26 +39,62 @@ class OrdStatus(StrEnum):
     NEW = "0"
     PARTIALLY_FILLED = "1"
     FILLED = "2"
+    DONE_FOR_DAY = "3"
     CANCELED = "4"
     PENDING_CANCEL = "6"
+    STOPPED = "7"
     REJECTED = "8"
+    SUSPENDED = "9"
     PENDING_NEW = "A"
+    CALCULATED = "B"
+    EXPIRED = "C"
+    PENDING_REPLACE = "E"
 
 
 class ExecType(StrEnum):
     """ExecType (150)."""
 
     NEW = "0"
+    DONE_FOR_DAY = "3"
     CANCELED = "4"
+    REPLACED = "5"
     PENDING_CANCEL = "6"
+    STOPPED = "7"
     REJECTED = "8"
+    SUSPENDED = "9"
+    CALCULATED = "B"
+    EXPIRED = "C"
+    RESTATED = "D"
+    PENDING_REPLACE = "E"
     TRADE = "F"
+    TRADE_CORRECT = "G"
+    TRADE_CANCEL = "H"
+    ORDER_STATUS = "I"
+    TRIGGERED = "L"
+
+
+class ExecRestatementReason(StrEnum):
+    """ExecRestatementReason (378): why an order is other than its customer asked for."""
+
+    GT_CORPORATE_ACTION = "0"
+    GT_RENEWAL = "1"
+    VERBAL_CHANGE = "2"
+    REPRICING_OF_ORDER = "3"
+    BROKER_OPTION = "4"
+    PARTIAL_DECLINE_OF_ORDER_QTY = "5"
+    CANCEL_ON_TRADING_HALT = "6"
+    CANCEL_ON_SYSTEM_FAILURE = "7"
+    MARKET_OPTION = "8"
+    CANCELED_NOT_BEST = "9"
+    OTHER = "99"
 
 
 class OrdRejReason(StrEnum):
     """OrdRejReason (103): why an order is refused."""
 
     UNKNOWN_SYMBOL = "1"
+    ORDER_EXCEEDS_LIMIT = "3"
+    TOO_LATE_TO_ENTER = "4"
     UNKNOWN_ORDER = "5"
     DUPLICATE_ORDER = "6"
     STALE_ORDER = "8"
@@ -58,11 +106,21 @@ class OrdRejReason(StrEnum):
 
 
 class CxlRejReason(StrEnum):
-    """CxlRejReason (102): why a cancel is refused."""
+    """CxlRejReason (102): why a cancel or a replacement is refused."""
 
     TOO_LATE_TO_CANCEL = "0"
     UNKNOWN_ORDER = "1"
+    BROKER_OPTION = "2"
     DUPLICATE_CL_ORD_ID = "6"
+    INVALID_PRICE_INCREMENT = "18"
+    OTHER = "99"
+
+
+class CxlRejResponseTo(StrEnum):
+    """CxlRejResponseTo (434): what is refused."""
+
+    ORDER_CANCEL_REQUEST = "1"
+    ORDER_CANCEL_REPLACE_REQUEST = "2"
 
 
 class SessionRejectReason(StrEnum):

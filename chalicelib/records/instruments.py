@@ -11,6 +11,9 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
 from functools import lru_cache
 
+from .record import Record
+from .times import format_time
+
 
 @dataclass(frozen=True, kw_only=True)
 class InstrumentClass:
@@ -39,6 +42,56 @@ EQUITY = InstrumentClass(
     calendar="XNYS",
     settlement_days=1,
 )
+
+
+class InstrumentKind(StrEnum):
+    """What an instrument is, and so how it is ordered and priced."""
+
+    EQUITY = "equity"
+    FUND = "fund"
+    CURRENCIES = "currencies"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instrument(Record):
+    """An instrument as the firm lists it, for every utility to go by; a later record replaces an earlier."""
+
+    symbol: str
+    name: str
+    kind: InstrumentKind
+    lot: Decimal
+    tick: Decimal
+    order_qty_max: Decimal
+    price_max: Decimal
+    currency: str
+    calendar: str
+    settlement_days: int
+
+    @property
+    def partition_key(self) -> str:
+        return instrument_key(self.symbol)
+
+    @property
+    def sort_key(self) -> str:
+        return format_time(self.transact_time)
+
+    @property
+    def rules(self) -> InstrumentClass:
+        """The steps and limits alone."""
+        return InstrumentClass(
+            lot=self.lot,
+            tick=self.tick,
+            order_qty_max=self.order_qty_max,
+            price_max=self.price_max,
+            currency=self.currency,
+            calendar=self.calendar,
+            settlement_days=self.settlement_days,
+        )
+
+
+def instrument_key(symbol: str) -> str:
+    """The partition of what the firm has said of an instrument."""
+    return f"instrument#{symbol}"
 
 
 # Currencies, metals and bonds

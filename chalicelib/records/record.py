@@ -57,7 +57,7 @@ class Record:
             "sk": self.sort_key,
             "RecordType": type(self).__name__,
         }
-        for name, fix_name, write, _ in _codec(type(self)):
+        for name, fix_name, write in _codec(type(self)).writers:
             value = getattr(self, name)
             if value is not None:
                 item[fix_name] = write(value)
@@ -69,9 +69,11 @@ class Record:
     def from_item(cls, item: Item) -> Self:
         """Read an item as this kind of record; fields it does not know are left alone."""
         values: dict[str, Any] = {}
-        for name, fix_name, _, read in _codec(cls):
-            text = item.get(fix_name)
-            if text is not None:
+        readers = _codec(cls).readers
+        for fix_name, text in item.items():
+            reader = readers.get(fix_name)
+            if reader is not None:
+                name, read = reader
                 try:
                     values[name] = read(text)
                 except (ValueError, ArithmeticError) as error:
@@ -116,21 +118,30 @@ def _parse_decimal(text: str) -> Decimal:
     return value
 
 
-_codecs: dict[type["Record"], tuple["_Codec", ...]] = {}
-_Codec = tuple[str, str, Callable[[Any], str], Callable[[str], Any]]
+@dataclass(frozen=True)
+class _Codec:
+    """How a kind of record is written and read, by field and by FIX name."""
+
+    writers: tuple[tuple[str, str, Callable[[Any], str]], ...]
+    readers: Mapping[str, tuple[str, Callable[[str], Any]]]
 
 
-def _codec(kind: type[Record]) -> tuple[_Codec, ...]:
+_codecs: dict[type["Record"], _Codec] = {}
+
+
+def _codec(kind: type[Record]) -> _Codec:
     known = _codecs.get(kind)
     if known is None:
         known = _codecs[kind] = _make_codec(kind)
     return known
 
 
-def _make_codec(kind: type[Record]) -> tuple[_Codec, ...]:
+def _make_codec(kind: type[Record]) -> _Codec:
     hints = get_type_hints(kind)
-    return tuple(
-        (field.name, fix_name(field.name), *_write_and_read(hints[field.name])) for field in fields(kind)
+    both = [(field.name, fix_name(field.name), *_write_and_read(hints[field.name])) for field in fields(kind)]
+    return _Codec(
+        writers=tuple((name, fix_name, write) for name, fix_name, write, _ in both),
+        readers={fix_name: (name, read) for name, fix_name, _, read in both},
     )
 
 

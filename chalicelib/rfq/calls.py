@@ -25,7 +25,10 @@ _TERMS = ("destination", "symbol", "side", "order_qty", "settl_type", "called_te
 
 @dataclass(frozen=True, kw_only=True)
 class QuoteRequest:
-    """A request for quote as a trader asks for it (QuoteRequest, 35=R)."""
+    """A request for quote as a trader asks for it (QuoteRequest, 35=R).
+
+    The same `quote_req_id` on the same `day` is the same request; it is TransactTime's unless it is said.
+    """
 
     quote_req_id: str
     destination: str
@@ -35,6 +38,12 @@ class QuoteRequest:
     order_qty: Decimal
     settl_type: str
     transact_time: datetime
+    day: str | None = None
+
+
+def call_number(quote_req_id: str, day: str, by: Trader, node: BankNode) -> str:
+    """The number of the conversation that a trader's request of a day begins."""
+    return conversation_number(node.utility.code, day, node.secret, by.principal, by.trader, quote_req_id)
 
 
 def request_quote(request: QuoteRequest, by: Trader, node: BankNode) -> tuple[Requested, bool]:
@@ -44,10 +53,7 @@ def request_quote(request: QuoteRequest, by: Trader, node: BankNode) -> tuple[Re
     """
     now = node.clock()
     _check(request, by, node, now)
-    day = day_of(request.transact_time)
-    number = conversation_number(
-        node.utility.code, day, node.secret, by.principal, by.trader, request.quote_req_id
-    )
+    number = call_number(request.quote_req_id, request.day or day_of(request.transact_time), by, node)
     asked = Requested(
         origin=node.name,
         transact_time=now,

@@ -7,7 +7,7 @@ The rules and the calendars are described in docs/value-dates.md. The holidays a
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -97,6 +97,12 @@ def trade_date(time: datetime) -> date:
     local = time.astimezone(_NEW_YORK)
     day = local.date() + _DAY if local.hour >= _ROLL_HOUR else local.date()
     return _following(day, lambda day: day.weekday() not in _WEEKEND)
+
+
+def day_end(time: datetime) -> datetime:
+    """When the foreign exchange day that a time belongs to is over."""
+    day = trade_date(time)
+    return datetime(day.year, day.month, day.day, _ROLL_HOUR, tzinfo=_NEW_YORK).astimezone(UTC)
 
 
 def value_date(symbol: str, settl_type: str, time: datetime) -> date:

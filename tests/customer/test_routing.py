@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from chalicelib.customer.routing import Street, check_order, route_cancel, route_order
+from chalicelib.customer.routing import Street, check_order, route_order, route_request
 from chalicelib.records.fix import ExecType
 from chalicelib.records.market import SignOfLife
 from chalicelib.records.numbers import OrderID
@@ -39,7 +39,7 @@ class StreetSide:
 
     def seen(self, sequence: tuple[str, ...] = STREETS) -> Street:
         return Street(
-            sequence=lambda number: sequence,
+            sequence=lambda number, symbol: sequence,
             inbox=lambda name: self.inboxes[name],
             deliver=self.deliver,
             schedule=lambda order_id, due: self.scheduled.append((order_id, due)),
@@ -293,6 +293,6 @@ def test_a_second_entry_walks_the_same_sequence_to_where_the_first_one_is(side: 
 @pytest.mark.requirement("T12")
 def test_a_cancel_goes_to_every_street_utility(side: StreetSide) -> None:
     wish = cancel(ORDER)
-    route_cancel(wish, side.seen())
+    route_request(wish, side.seen())
     for name in STREETS:
         assert side.inboxes[name].get(wish.partition_key, wish.sort_key) == wish.to_item()

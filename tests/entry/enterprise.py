@@ -26,6 +26,7 @@ from chalicelib.bootstrap import Here
 from chalicelib.enterprise import Holding, Side, load_enterprise
 from chalicelib.entry import common, customer, dealing, streams
 from chalicelib.firm.booking import open_account
+from chalicelib.firm.listing import list_instrument, load_listings
 from chalicelib.network.queues import SqsQueue, dead_letters_of, sqs_client
 from chalicelib.records.numbers import account_key, parse_number
 from chalicelib.records.record import Item, Record, item_bytes
@@ -57,6 +58,9 @@ _REPLAY = {"IBM": [["20130301", "100.00", "104.00", "98.00", "102.00", "400000"]
 
 # What the product asks of a table: it inserts and it reads by key (T11). No request scans.
 _READS = {"GetItem", "BatchGetItem", "Query"}
+# What the firm lists before anything else.
+LISTED = ("IBM", "THREEX", "EURUSD")
+
 _WRITES = {"PutItem", "TransactWriteItems", "BatchWriteItem"}
 
 # The one kind of table whose items are replaced, each on the condition that it is still as it was (R5).
@@ -176,9 +180,17 @@ class Enterprise:
             if isinstance(source, StreamSource)
         }
         self._token = self.token(OWNER, ACCOUNTS)
+        self._list_instruments()
         connection(REGION, None).client.meta.events.register("provide-client-params.dynamodb.*", self._note)
         nowhere: Any = connection(REGION, _NOWHERE).client.meta.events
         nowhere.register_first("needs-retry.dynamodb.*", _at_once)
+
+    def _list_instruments(self) -> None:
+        """Have the firm list a share, a fund and a pair."""
+        listings = load_listings(ENTERPRISE_FILE.with_name("instruments.toml"))
+        for listing in listings:
+            if listing.symbol in LISTED:
+                list_instrument(listing, self.here["firm"].books(), now=self.now)
 
     def _here(self, name: str, replay: Path) -> Here:
         settings = read_settings(

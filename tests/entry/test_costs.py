@@ -1,11 +1,13 @@
 """What an order and an inquiry cost: requests and written items, counted at the client."""
 
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
 from chalicelib.enterprise import Holding, Side
 from chalicelib.records.record import item_bytes
+from chalicelib.records.times import format_time
 
 from .enterprise import Enterprise
 
@@ -17,7 +19,23 @@ def _copies(enterprise: Enterprise, origin: str, holding: Holding) -> Counter[st
 
 
 @pytest.mark.requirement("T2", "T11")
+def test_what_is_listed_is_read_once_a_minute_however_many_orders_there_are(
+    enterprise: Enterprise, account: str
+) -> None:
+    enterprise.enter("c1", account, Symbol="FB")
+    with enterprise.counting() as requests:
+        for count in range(3):
+            enterprise.enter("c1", account, Symbol="FB", ClOrdID=f"order-{count + 2}")
+    assert requests == {("PutItem", "demo-c1-customer"): 3}
+    enterprise.now += timedelta(seconds=61)
+    with enterprise.counting() as requests:
+        enterprise.enter("c1", account, Symbol="FB", ClOrdID="order-5")
+    assert requests == {("Query", "demo-c1-firm"): 1, ("PutItem", "demo-c1-customer"): 1}
+
+
+@pytest.mark.requirement("T2", "T11")
 def test_an_order_is_accepted_with_one_write_and_no_read(enterprise: Enterprise, account: str) -> None:
+    enterprise.enter("c1", account, ClOrdID="before")
     with enterprise.counting() as requests, enterprise.counting_writes() as writes:
         enterprise.enter("c1", account)
     assert requests == {("PutItem", "demo-c1-customer"): 1}
@@ -174,7 +192,14 @@ def test_no_item_is_larger_than_one_write_unit_even_with_the_longest_fields(
 ) -> None:
     account = "a" * 36
     headers = {"Authorization": f"Bearer {enterprise.token('s' * 64, [account])}"}
-    longest = {"OrdType": "2", "Price": "9999999.99", "OrderQty": "1000000000"}
+    longest = {
+        "OrdType": "4",
+        "Price": "9999999.99",
+        "StopPx": "0.01",
+        "OrderQty": "1000000000",
+        "TimeInForce": "6",
+        "ExpireTime": format_time(enterprise.now + timedelta(days=1)),
+    }
     for symbol in ("IBM", "SYMBOL.SIXTEEN.X"):
         order = enterprise.order(account, **longest, Symbol=symbol, ClOrdID=symbol[0] * 36)
         answer = enterprise.ask("c1", "POST", "/orders", order, headers=headers)

@@ -211,7 +211,7 @@ def test_an_order_for_what_is_not_traded_is_rejected_by_the_street_side(
         order = _status(enterprise, utility, number)
         assert order["OrdStatusName"] == "Rejected"
         assert order["OrdRejReason"] == OrdRejReason.UNKNOWN_SYMBOL
-        assert order["Text"] == "NOPE is not traded on SIMX"
+        assert order["Text"] == "NOPE is not traded here"
         assert (order["LeavesQty"], order["Estimate"]) == ("0", False)
     assert _quantities(enterprise, "c2", "Positions", account) == {"IBM": BROUGHT_IN["IBM"]}
 

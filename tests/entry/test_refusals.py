@@ -38,6 +38,7 @@ SYMBOL = {"OrdRejReason": OrdRejReason.UNKNOWN_SYMBOL}
 DUPLICATE = {"OrdRejReason": OrdRejReason.DUPLICATE_ORDER}
 
 ROBS = "R-9009"
+REDEEM = {"Symbol": "THREEX", "Side": "2", "OrderQty": None}
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +115,117 @@ def _expect_problem(
         pytest.param({"Symbol": "A#B"}, MALFORMED, "Symbol", INCORRECT, id="a Symbol with a separator"),
         pytest.param({"Side": "5"}, MALFORMED, "Side", INCORRECT, id="a Side that is not offered"),
         pytest.param({"Side": 1}, MALFORMED, "Side", INCORRECT, id="a number for a Side"),
-        pytest.param({"OrdType": "3"}, MALFORMED, "OrdType", INCORRECT, id="an OrdType that is not offered"),
-        pytest.param({"TimeInForce": "1"}, MALFORMED, "TimeInForce", INCORRECT, id="good till cancel"),
+        pytest.param({"OrdType": "K"}, MALFORMED, "OrdType", INCORRECT, id="an OrdType that is not offered"),
+        pytest.param({"TimeInForce": "2"}, MALFORMED, "TimeInForce", INCORRECT, id="at the opening"),
+        pytest.param(
+            {"TimeInForce": 1}, MALFORMED, "TimeInForce", INCORRECT, id="a number for a TimeInForce"
+        ),
+        pytest.param({"PossResend": "yes"}, MALFORMED, "PossResend", INCORRECT, id="PossResend in words"),
+        pytest.param({"CashOrderQty": "10"}, REFUSED, "OrderQty", CHARACTERISTIC, id="two quantities"),
+        pytest.param(
+            {"OrderQty": None, "CashOrderQty": "0"}, REFUSED, "CashOrderQty", QUANTITY, id="no money"
+        ),
+        pytest.param(
+            {"OrderQty": None, "CashOrderQty": "9.999"},
+            REFUSED,
+            "CashOrderQty",
+            QUANTITY,
+            id="part of a cent",
+        ),
+        pytest.param(
+            {"OrderQty": None, "CashOrderQty": 10}, MALFORMED, "CashOrderQty", FORMAT, id="money as a number"
+        ),
+        pytest.param(
+            {"OrderQty": None, "OrderPercent": "50"},
+            REFUSED,
+            "OrderPercent",
+            CHARACTERISTIC,
+            id="part of one's shares",
+        ),
+        pytest.param(
+            {**REDEEM, "OrderPercent": "101"}, REFUSED, "OrderPercent", QUANTITY, id="more than all of a fund"
+        ),
+        pytest.param(
+            {**REDEEM, "CashOrderQty": "100"}, REFUSED, "CashOrderQty", CHARACTERISTIC, id="a fund by cash"
+        ),
+        pytest.param(
+            {"Symbol": "THREEX", "OrderQty": "1.0001"}, REFUSED, "OrderQty", QUANTITY, id="too small a unit"
+        ),
+        pytest.param(
+            {"Symbol": "THREEX", "OrdType": "2", "Price": "10"},
+            REFUSED,
+            "OrdType",
+            CHARACTERISTIC,
+            id="a limit for a fund",
+        ),
+        pytest.param(
+            {"Symbol": "EURUSD", "OrderQty": "0.001"}, REFUSED, "OrderQty", QUANTITY, id="part of a euro cent"
+        ),
+        pytest.param(
+            {"Symbol": "EURUSD", "OrdType": "2", "Price": "1.084301"},
+            REFUSED,
+            "Price",
+            INCREMENT,
+            id="a sixth decimal of a pair",
+        ),
+        pytest.param(
+            {"Symbol": "EURUSD", "OrdType": "3", "StopPx": "1.08"},
+            REFUSED,
+            "OrdType",
+            CHARACTERISTIC,
+            id="a stop in a pair",
+        ),
+        pytest.param({"OrdType": "3"}, MALFORMED, "StopPx", MISSING, id="a stop order without a StopPx"),
+        pytest.param(
+            {"OrdType": "4", "StopPx": "9"}, MALFORMED, "Price", MISSING, id="a stop limit without a Price"
+        ),
+        pytest.param({"StopPx": "9"}, REFUSED, "StopPx", CHARACTERISTIC, id="a market order with a StopPx"),
+        pytest.param(
+            {"OrdType": "3", "StopPx": "9.001"}, REFUSED, "StopPx", INCREMENT, id="part of a cent to stop at"
+        ),
+        pytest.param({"OrdType": "3", "StopPx": 9}, MALFORMED, "StopPx", FORMAT, id="a number for a StopPx"),
+        pytest.param(
+            {"OrdType": "3", "StopPx": "9", "TimeInForce": "3"},
+            REFUSED,
+            "TimeInForce",
+            CHARACTERISTIC,
+            id="a stop at once",
+        ),
+        pytest.param({"TimeInForce": "6"}, MALFORMED, "ExpireTime", MISSING, id="good till no date"),
+        pytest.param(
+            {"ExpireDate": "20260107"}, REFUSED, "ExpireTime", CHARACTERISTIC, id="a date for a day order"
+        ),
+        pytest.param(
+            {"TimeInForce": "6", "ExpireDate": "20260104"},
+            REFUSED,
+            "ExpireTime",
+            {"OrdRejReason": OrdRejReason.TOO_LATE_TO_ENTER},
+            id="good till yesterday",
+        ),
+        pytest.param(
+            {"TimeInForce": "6", "ExpireDate": "20270105"},
+            REFUSED,
+            "ExpireTime",
+            {"OrdRejReason": OrdRejReason.OTHER},
+            id="good for a year",
+        ),
+        pytest.param(
+            {"TimeInForce": "6", "ExpireDate": "2026-01-07"},
+            MALFORMED,
+            "ExpireDate",
+            FORMAT,
+            id="an ISO date",
+        ),
+        pytest.param(
+            {"TimeInForce": "6", "ExpireDate": "20260230"}, MALFORMED, "ExpireDate", FORMAT, id="no such date"
+        ),
+        pytest.param(
+            {"TimeInForce": "6", "ExpireDate": "20260107", "ExpireTime": "20260107-10:00:00"},
+            MALFORMED,
+            "ExpireDate",
+            INCORRECT,
+            id="a date and a time",
+        ),
         pytest.param({"OrderQty": 100}, MALFORMED, "OrderQty", FORMAT, id="a JSON number"),
         pytest.param({"OrderQty": 1.5}, MALFORMED, "OrderQty", FORMAT, id="a JSON number with a fraction"),
         pytest.param({"OrderQty": True}, MALFORMED, "OrderQty", FORMAT, id="a boolean for a quantity"),

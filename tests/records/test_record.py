@@ -14,12 +14,15 @@ from chalicelib.records.conversations import Asked, Inquired, Message, Requested
 from chalicelib.records.fix import (
     BuySell,
     CxlRejReason,
+    CxlRejResponseTo,
+    ExecRestatementReason,
     ExecType,
-    OrdRejReason,
     OrdStatus,
     OrdType,
     QuoteRequestRejectReason,
+    TimeInForce,
 )
+from chalicelib.records.instruments import Instrument, InstrumentKind
 from chalicelib.records.ledger import AssetKind, DayClosed, DayOpened, Posting
 from chalicelib.records.market import MarketData, SignOfLife
 from chalicelib.records.numbers import OrderID
@@ -28,9 +31,12 @@ from chalicelib.records.orders import (
     Claim,
     ExecutionReport,
     Found,
+    Notice,
     OrderCancelReject,
     OrderRecord,
     Placed,
+    Released,
+    ReplaceRequested,
     Routed,
     exec_id,
 )
@@ -66,9 +72,12 @@ ORDER: dict[str, Any] = {
     "cl_ord_id": "O" * 36,
     "symbol": SYMBOL,
     "side": BuySell.SELL,
-    "ord_type": OrdType.LIMIT,
+    "ord_type": OrdType.STOP_LIMIT,
     "order_qty": QTY,
     "price": PRICE,
+    "stop_px": PRICE,
+    "time_in_force": TimeInForce.GOOD_TILL_DATE,
+    "expire_time": TIME,
 }
 CANCEL: dict[str, Any] = {**ORDER, "cl_ord_id": "K" * 36, "orig_cl_ord_id": "O" * 36}
 ASSET: dict[str, Any] = {**WRITTEN, "account_key": NUMBER.account_key, "account": ACCOUNT, "day": "20261231"}
@@ -109,33 +118,54 @@ LARGEST: Mapping[type[Record], Record] = {
     type(record): record
     for record in (
         Placed(**ORDER, orig_time=TIME, entered_by="s" * 255),
-        CancelRequested(**CANCEL, cancel_tag=NUMBER.tag, orig_time=TIME, entered_by="s" * 255),
+        CancelRequested(**CANCEL, request_tag=NUMBER.tag, orig_time=TIME, entered_by="s" * 255),
+        ReplaceRequested(
+            **CANCEL,
+            entry_tag=NUMBER.tag[:8],
+            request_tag=NUMBER.tag,
+            orig_time=TIME,
+            entered_by="s" * 64,
+            changed="ExpireTime,OrdType,OrderQty,Price,StopPx,TimeInForce",
+        ),
         Routed(**ORDER, street=UTILITY, found=Found.TAKEN_BACK),
         ExecutionReport(
             **CANCEL,
+            entry_tag=NUMBER.tag[:8],
             ord_status=OrdStatus.PARTIALLY_FILLED,
             exec_id=EXEC_ID,
-            exec_type=ExecType.TRADE,
+            exec_type=ExecType.TRADE_CORRECT,
+            exec_ref_id=EXEC_ID,
+            notice_id="N" * 36,
+            prior_last_qty=QTY,
+            prior_last_px=PRICE,
             cum_qty=QTY,
             leaves_qty=QTY,
             avg_px=Decimal("9999999.123456"),
             last_qty=QTY,
             last_px=PRICE,
             last_mkt="SIMX",
-            ord_rej_reason=OrdRejReason.OTHER,
-            text=TEXT,
-            settl_date="20270104",
-            settl_currency="USD",
-            accrued_interest_amt=MONEY,
-            net_money=MONEY,
+            text="t" * 128,
         ),
         OrderCancelReject(
             **CANCEL,
             ord_status=OrdStatus.FILLED,
+            cxl_rej_response_to=CxlRejResponseTo.ORDER_CANCEL_REQUEST,
             cxl_rej_reason=CxlRejReason.TOO_LATE_TO_CANCEL,
-            cancel_tag=NUMBER.tag,
+            request_tag=NUMBER.tag,
             text=TEXT,
         ),
+        Notice(
+            **ORDER,
+            ord_status=OrdStatus.FILLED,
+            notice_id="N" * 36,
+            exec_type=ExecType.TRADE_CORRECT,
+            exec_ref_id=EXEC_ID,
+            exec_restatement_reason=ExecRestatementReason.OTHER,
+            last_qty=QTY,
+            last_px=PRICE,
+            text="t" * 128,
+        ),
+        Released(**ORDER, exec_id=EXEC_ID, text="SIMX does not answer"),
         Claim(**ORDER, found=Found.TAKEN_BACK),
         Posting(
             **ASSET,
@@ -226,6 +256,19 @@ LARGEST: Mapping[type[Record], Record] = {
         ),
         DayOpened(**ASSET, kind=AssetKind.POSITION, count=10**6),
         DayClosed(**ASSET, next_day="20270101"),
+        Instrument(
+            **WRITTEN,
+            symbol=SYMBOL,
+            name="N" * 64,
+            kind=InstrumentKind.CURRENCIES,
+            lot=PRICE,
+            tick=PRICE,
+            order_qty_max=MONEY,
+            price_max=MONEY,
+            currency="USD",
+            calendar="XNYS",
+            settlement_days=30,
+        ),
         MarketData(
             **WRITTEN,
             symbol=SYMBOL,
@@ -269,7 +312,7 @@ def test_every_value_of_an_item_is_a_string_and_every_key_is_ascii_from_bang_to_
 
 @every_kind
 def test_fields_that_are_not_known_are_ignored_by_reading(kind: type[Record]) -> None:
-    assert read_record({**LARGEST[kind].to_item(), "TimeInForce": "0"}) == LARGEST[kind]
+    assert read_record({**LARGEST[kind].to_item(), "MaxFloor": "0"}) == LARGEST[kind]
 
 
 @pytest.mark.requirement("T9", "T13")

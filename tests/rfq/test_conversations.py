@@ -242,6 +242,23 @@ def test_clearing_an_overdue_conversation_ends_it(banks: Banks) -> None:
         banks.act(YVES, number, Step.QUOTED, bid_px=Decimal("1.0841"), offer_px=Decimal("1.0843"))
 
 
+@pytest.mark.requirement("R4", "R9")
+def test_nobody_accepts_a_price_that_has_not_arrived(banks: Banks) -> None:
+    number = banks.quoted(XENIA, YVES)
+    banks.act(YVES, number, Step.QUOTED, bid_px=Decimal("1.0831"), offer_px=Decimal("1.0833"))
+    banks.act(YVES, number, Step.MESSAGE, text="better now?")
+    banks.react()
+    requote, message = banks.sent
+    banks.sent.clear()
+    banks.receive(message)
+    with pytest.raises(Crossed):
+        banks.act(XENIA, number, Step.DEALT, side=BuySell.BUY)
+    banks.receive(requote)
+    banks.act(XENIA, number, Step.DEALT, side=BuySell.BUY)
+    banks.deliver()
+    assert banks.file("BANKX", number).turns[-1].price == Decimal("1.0833")
+
+
 @pytest.mark.requirement("R4")
 def test_the_called_bank_does_not_counter_it_quotes_again(banks: Banks) -> None:
     number = banks.quoted(XENIA, YVES)

@@ -5,15 +5,46 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import permutations
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.records.fix import BuySell, CxlRejReason, ExecType, OrdRejReason, OrdStatus, OrdType
-from chalicelib.records.orders import Found, OrderCancelReject, OrderRecord, following
+from chalicelib.records.fix import (
+    BuySell,
+    CxlRejReason,
+    ExecRestatementReason,
+    ExecType,
+    OrdRejReason,
+    OrdStatus,
+    OrdType,
+    TimeInForce,
+)
+from chalicelib.records.numbers import order_tag
+from chalicelib.records.orders import (
+    ExecutionReport,
+    Found,
+    OrderCancelReject,
+    OrderRecord,
+    Placed,
+    ReplaceRequested,
+    following,
+)
 from chalicelib.state.orders import OrderState, fold_order
-from tests.builders import NOW, cancel, later, number, order_terms, placed, report, routed, terms, trade
+from tests.builders import (
+    NOW,
+    SECRET,
+    cancel,
+    later,
+    number,
+    order_terms,
+    placed,
+    report,
+    routed,
+    terms,
+    trade,
+)
 
 LONG_AFTER = later(3600)
 
@@ -43,7 +74,51 @@ def too_late(at: datetime) -> OrderCancelReject:
         transact_time=at,
         ord_status=OrdStatus.NEW,
         cxl_rej_reason=CxlRejReason.TOO_LATE_TO_CANCEL,
-        cancel_tag=WISH.cancel_tag,
+        request_tag=WISH.request_tag,
+    )
+
+
+def said(
+    place: int,
+    exec_type: ExecType,
+    *,
+    at: datetime,
+    order: Placed = ORDER,
+    cl_ord_id: str | None = None,
+    **facts: Any,
+) -> ExecutionReport:
+    """A street utility's nth report that tells what happened, and nothing of the whole order."""
+    return ExecutionReport(
+        order_id=order.order_id,
+        account=order.account,
+        cl_ord_id=cl_ord_id or order.cl_ord_id,
+        orig_cl_ord_id=order.cl_ord_id if cl_ord_id else None,
+        origin="s1",
+        transact_time=at,
+        exec_id=f"s1.{place}",
+        exec_type=exec_type,
+        **facts,
+    )
+
+
+def executed(place: int, *, at: datetime, last: int, px: str = "10", **facts: Any) -> ExecutionReport:
+    return said(place, ExecType.TRADE, at=at, last_qty=Decimal(last), last_px=Decimal(px), **facts)
+
+
+def wish(*, at: datetime, qty: int, cl_ord_id: str = "replace-1") -> ReplaceRequested:
+    """A customer's wish for another quantity of ORDER."""
+    return following(
+        replace(ORDER, order_qty=Decimal(qty)),
+        ReplaceRequested,
+        cl_ord_id=cl_ord_id,
+        orig_cl_ord_id=ORDER.cl_ord_id,
+        request_tag=order_tag(ORDER.account, cl_ord_id, SECRET),
+        orig_time=at,
+        entered_by="ada",
+        origin="c1",
+        transact_time=at,
+        changed="OrderQty",
+        entry_tag=ORDER.entry,
     )
 
 
@@ -73,12 +148,19 @@ def arrivals(draw: st.DrawFn) -> tuple[list[OrderRecord], list[OrderRecord]]:
         cancel(ORDER, origin="c2", knows_terms=False),
         cancel(ORDER, origin="c2", cl_ord_id="cancel-2"),
         too_late(NOW),
+        wish(at=NOW, qty=60),
+        said(5, ExecType.PENDING_REPLACE, at=NOW, cl_ord_id="replace-1"),
+        said(6, ExecType.REPLACED, at=NOW, cl_ord_id="replace-1"),
+        said(7, ExecType.TRADE_CORRECT, at=NOW, exec_ref_id=HALF.exec_id, last_qty=Decimal(30)),
+        said(8, ExecType.TRADE_CANCEL, at=NOW, exec_ref_id=REST.exec_id),
+        said(9, ExecType.STOPPED, at=NOW, last_qty=Decimal(10)),
+        said(10, ExecType.DONE_FOR_DAY, at=NOW),
         routed(ORDER, "s1", Found.TAKEN_BACK),
         routed(ORDER, "s2", Found.CLAIMED),
     )
     # Two contents never have one key: of REST and CANCELED, places 3 of one log, one at most.
     chosen = draw(
-        st.lists(st.sampled_from(pool), min_size=1, max_size=8, unique_by=lambda r: (r.origin, r.sort_key))
+        st.lists(st.sampled_from(pool), min_size=1, max_size=10, unique_by=lambda r: (r.origin, r.sort_key))
     )
     # Few times, so that many are equal; some are too far ahead of NOW to be believed.
     times = st.sampled_from([0, 1, 2, 3, 60, 61])
@@ -164,7 +246,7 @@ def test_the_average_price_weighs_by_quantity() -> None:
     state = fold(ORDER, NEW, HALF, REST)
     assert (state.cum_qty, state.avg_px) == (Decimal(100), Decimal("16.000000"))
     assert state.leaves_qty == 0
-    assert state.executions == (HALF, REST)
+    assert tuple(execution.report for execution in state.executions) == (HALF, REST)
 
 
 @pytest.mark.requirement("T13", "T14")
@@ -189,7 +271,7 @@ def test_more_filled_than_ordered_is_an_exception() -> None:
     state = fold(ORDER, HALF, REST, trade(ORDER, 1, at=later(4), last=100, cum=100, origin="s2"))
     assert state.ord_status is OrdStatus.FILLED
     assert state.leaves_qty == 0
-    assert state.exceptions == ("filled 200 of 100",)
+    assert state.exceptions == ("filled 200 of 100", "executed by s1 and s2")
 
 
 # A fill and a cancel contradict each other
@@ -234,6 +316,68 @@ def test_canceled_after_a_part_was_filled_is_canceled_without_exception() -> Non
     assert not state.is_estimate
 
 
+@pytest.mark.requirement("T14")
+def test_an_order_that_two_utilities_execute_is_an_exception_also_within_its_quantity() -> None:
+    elsewhere = trade(ORDER, 1, at=later(4), last=10, cum=10, origin="s2")
+    state = fold(ORDER, NEW, HALF, elsewhere)
+    assert (state.ord_status, state.cum_qty) == (OrdStatus.PARTIALLY_FILLED, Decimal(50))
+    assert state.exceptions == ("executed by s1 and s2",)
+
+
+# Executions that are changed afterwards
+
+BUST = said(7, ExecType.TRADE_CANCEL, at=later(7), exec_ref_id=REST.exec_id)
+CORRECTION = said(
+    8,
+    ExecType.TRADE_CORRECT,
+    at=later(8),
+    exec_ref_id=HALF.exec_id,
+    last_qty=Decimal(30),
+    last_px=Decimal(11),
+)
+
+
+@pytest.mark.requirement("T14", "T15")
+def test_a_busted_execution_does_not_count_and_a_corrected_one_does_as_corrected() -> None:
+    for arrived in permutations((ORDER, HALF, REST, BUST, CORRECTION)):
+        state = fold(*arrived)
+        assert (state.ord_status, state.cum_qty, state.leaves_qty, state.avg_px) == (
+            OrdStatus.PARTIALLY_FILLED,
+            Decimal(30),
+            Decimal(70),
+            Decimal(11),
+        )
+        corrected, busted = state.executions
+        assert (corrected.last_qty, corrected.corrected_by) == (Decimal(30), CORRECTION.exec_id)
+        assert (busted.counts, busted.busted_by) == (False, BUST.exec_id)
+        assert not state.is_estimate
+
+
+def test_a_correction_of_a_correction_changes_the_execution_itself() -> None:
+    again = said(9, ExecType.TRADE_CORRECT, at=later(9), exec_ref_id=CORRECTION.exec_id, last_qty=Decimal(20))
+    (execution,) = fold(ORDER, HALF, CORRECTION, again).executions
+    assert (execution.report, execution.last_qty, execution.last_px) == (HALF, Decimal(20), Decimal(11))
+
+
+def test_a_bust_of_what_has_not_arrived_waits_for_it() -> None:
+    state = fold(ORDER, HALF, BUST)
+    assert state.cum_qty == 40
+    assert state.waits_for == (f"execution {REST.exec_id}, which {BUST.exec_id} changes",)
+
+
+@pytest.mark.requirement("T14")
+def test_what_is_executed_before_a_split_counts_in_the_shares_of_today() -> None:
+    split = said(
+        3,
+        ExecType.RESTATED,
+        at=later(3),
+        order_qty=Decimal(200),
+        exec_restatement_reason=ExecRestatementReason.GT_CORPORATE_ACTION,
+    )
+    state = fold(ORDER, executed(2, at=later(2), last=40), split, executed(4, at=later(4), last=20, px="5"))
+    assert (state.cum_qty, state.leaves_qty, state.avg_px) == (Decimal(100), Decimal(100), Decimal(5))
+
+
 # A cancel that is asked for
 
 
@@ -262,6 +406,138 @@ def test_a_cancel_pending_by_the_street_sides_word_stays_so_through_its_fills() 
     pending = report(ORDER, 2, ExecType.PENDING_CANCEL, at=later(1.5))
     fill = trade(ORDER, 3, at=later(2), last=40, cum=40, ord_status=OrdStatus.PENDING_CANCEL)
     assert fold(ORDER, NEW, pending, fill).ord_status is OrdStatus.PENDING_CANCEL
+
+
+@pytest.mark.requirement("T13", "T14")
+def test_the_end_of_an_order_answers_what_was_pending() -> None:
+    pending = said(4, ExecType.PENDING_REPLACE, at=later(2), cl_ord_id="replace-1")
+    assert fold(ORDER, NEW, pending, CANCELED).ord_status is OrdStatus.CANCELED
+    busted = said(9, ExecType.TRADE_CANCEL, at=later(9), exec_ref_id="s1.1", ord_status=OrdStatus.CANCELED)
+    assert fold(ORDER, NEW, pending, busted).ord_status is OrdStatus.CANCELED
+
+
+# A replacement
+
+
+@pytest.mark.requirement("T14")
+def test_a_replacement_asked_for_is_pending_and_changes_nothing_until_it_is_made() -> None:
+    asked = fold(ORDER, NEW, HALF, wish(at=later(3), qty=60))
+    assert (asked.ord_status, asked.leaves_qty) == (OrdStatus.PENDING_REPLACE, Decimal(60))
+    assert asked.terms == order_terms(ORDER)
+    assert asked.waits_for == ("an answer to replacement replace-1",)
+    made = said(4, ExecType.REPLACED, at=later(4), cl_ord_id="replace-1")
+    state = fold(ORDER, NEW, HALF, wish(at=later(3), qty=60), made)
+    assert (state.ord_status, state.leaves_qty) == (OrdStatus.PARTIALLY_FILLED, Decimal(20))
+    assert state.terms == replace(order_terms(ORDER), cl_ord_id="replace-1", order_qty=Decimal(60))
+    assert not state.is_estimate
+
+
+def test_a_wish_does_not_tell_the_terms_where_another_record_does() -> None:
+    assert fold(wish(at=NOW, qty=60), WISH).terms == order_terms(ORDER)
+    alone = fold(wish(at=NOW, qty=60)).terms
+    assert alone is not None
+    assert alone.order_qty == 60
+
+
+@pytest.mark.requirement("T14")
+def test_a_replacement_to_what_is_executed_or_less_fills_the_order_when_it_is_made() -> None:
+    made = said(4, ExecType.REPLACED, at=later(4), cl_ord_id="replace-1")
+    for arrived in permutations((ORDER, executed(2, at=later(2), last=40), wish(at=later(1), qty=30), made)):
+        state = fold(*arrived)
+        assert (state.ord_status, state.reached, state.leaves_qty) == (OrdStatus.FILLED, later(4), Decimal(0))
+        assert state.terms is not None
+        assert state.terms.order_qty == 40
+        assert state.exceptions == ()
+
+
+@pytest.mark.requirement("T13", "T14")
+def test_a_replacement_is_pending_by_the_latest_word_though_only_an_earlier_ones_reports_are_here() -> None:
+    earlier = (
+        said(2, ExecType.PENDING_REPLACE, at=later(2), cl_ord_id="replace-1"),
+        said(3, ExecType.REPLACED, at=later(3), cl_ord_id="replace-1"),
+    )
+    last = executed(5, at=later(5), last=10, cl_ord_id="replace-1", ord_status=OrdStatus.PENDING_REPLACE)
+    assert fold(ORDER, *earlier, last).ord_status is OrdStatus.PENDING_REPLACE
+
+
+@pytest.mark.requirement("T14")
+def test_an_authors_word_on_what_is_pending_ends_with_its_refusal() -> None:
+    fill = replace(HALF, ord_status=OrdStatus.PENDING_CANCEL)
+    assert fold(ORDER, NEW, fill).ord_status is OrdStatus.PENDING_CANCEL
+    assert fold(ORDER, NEW, fill, too_late(later(3))).ord_status is OrdStatus.PARTIALLY_FILLED
+
+
+@pytest.mark.requirement("T10")
+def test_a_report_after_a_replacement_tells_by_its_tag_which_entry_it_is_of() -> None:
+    # OTHER becomes what ORDER was entered as, and ORDER what OTHER was.
+    others = report(OTHER, 1, ExecType.NEW, at=later(4), origin="s2", entry_tag=OTHER.entry)
+    mine = report(ORDER, 5, ExecType.NEW, at=later(5), entry_tag=ORDER.entry)
+    records = (
+        replace(others, exec_type=ExecType.REPLACED, order_qty=ORDER.order_qty),
+        replace(mine, exec_type=ExecType.REPLACED, order_qty=OTHER.order_qty),
+    )
+    for arrived in permutations(records):
+        first, second = fold(*arrived, code="C01"), fold(*arrived, code="C02")
+        assert (first.terms, second.terms) == (order_terms(OTHER), order_terms(ORDER))
+        assert [basis.utility for basis in (*first.rests_on, *second.rests_on)] == ["s1", "s2"]
+
+
+# What an order comes to
+
+
+@pytest.mark.requirement("T14")
+def test_an_expired_order_leaves_nothing_and_counts_what_was_executed() -> None:
+    expired = said(3, ExecType.EXPIRED, at=later(3))
+    state = fold(ORDER, NEW, HALF, expired)
+    assert (state.ord_status, state.reached) == (OrdStatus.EXPIRED, later(3))
+    assert (state.cum_qty, state.leaves_qty) == (Decimal(40), Decimal(0))
+
+
+@pytest.mark.requirement("T14")
+def test_a_stop_is_no_fill_holds_through_fills_and_ends_with_the_order() -> None:
+    stopped = said(2, ExecType.STOPPED, at=later(1.5), last_qty=Decimal(50))
+    assert fold(ORDER, NEW, stopped).cum_qty == 0
+    assert fold(ORDER, NEW, stopped, HALF).ord_status is OrdStatus.STOPPED
+    assert fold(ORDER, NEW, stopped, HALF, REST).ord_status is OrdStatus.FILLED
+    assert fold(ORDER, NEW, stopped, HALF, CANCELED).ord_status is OrdStatus.CANCELED
+
+
+TOMORROW = 24 * 3600
+
+
+@pytest.mark.requirement("T14")
+@pytest.mark.parametrize(
+    ("then", "status"),
+    [
+        (executed(5, at=later(60), last=10), OrdStatus.DONE_FOR_DAY),
+        (said(5, ExecType.REPLACED, at=later(60)), OrdStatus.DONE_FOR_DAY),
+        (executed(5, at=later(TOMORROW), last=10), OrdStatus.PARTIALLY_FILLED),
+        (said(5, ExecType.REPLACED, at=later(TOMORROW)), OrdStatus.NEW),
+        (said(5, ExecType.RESTATED, at=later(60)), OrdStatus.NEW),
+        (said(5, ExecType.CANCELED, at=later(60)), OrdStatus.CANCELED),
+    ],
+)
+def test_done_for_the_day_ends_when_restated_or_by_what_happens_on_a_later_day(
+    then: ExecutionReport, status: OrdStatus
+) -> None:
+    order = replace(ORDER, time_in_force=TimeInForce.GOOD_TILL_CANCEL)
+    done = said(4, ExecType.DONE_FOR_DAY, at=later(30))
+    state = fold(order, done, then, now=later(2 * TOMORROW))
+    assert state.ord_status is status
+    over = status is OrdStatus.CANCELED
+    assert state.leaves_qty == (0 if over else 100 - state.cum_qty)
+
+
+@pytest.mark.requirement("T14")
+def test_done_for_the_day_leaves_nothing_of_a_day_order() -> None:
+    state = fold(ORDER, said(4, ExecType.DONE_FOR_DAY, at=later(30)))
+    assert (state.ord_status, state.leaves_qty) == (OrdStatus.DONE_FOR_DAY, Decimal(0))
+
+
+@pytest.mark.requirement("T13", "T14")
+def test_of_a_fill_and_a_cancel_the_author_knew_which_was_first() -> None:
+    # Its Canceled has not arrived: by its word the order was canceled before this completed it.
+    assert fold(ORDER, HALF, replace(REST, ord_status=OrdStatus.CANCELED)).ord_status is OrdStatus.CANCELED
 
 
 @pytest.mark.requirement("T12")

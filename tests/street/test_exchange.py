@@ -1,13 +1,17 @@
 """The simulated exchange: what an order gets follows from the order and the clock alone."""
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from chalicelib.records.fix import BuySell
-from chalicelib.street.exchange import Bar, Fill, Resting, SimulatedExchange
-from tests.builders import NOW, bar, later, seconds, terms
+from chalicelib.records.fix import BuySell, OrdRejReason, TimeInForce
+from chalicelib.records.numbers import OrderID
+from chalicelib.street.exchange import Bar, SimulatedExchange
+from chalicelib.street.venues import Declined, Fill, Granted, Resting, Triggered, Working
+from tests.builders import NOW, bar, later, number, seconds, terms
 
 # Shown as 10, 8, 12, 11 and then 11, 13, 7, 9; 100 shares to a tick.
 RISING = bar("10", "12", "8", "11", volume=40_000)
@@ -23,18 +27,40 @@ def ask(
     side: BuySell = BuySell.BUY,
     leaves: int = 50,
     last: float | None = None,
-) -> Fill | Resting:
-    """What an order gets, so many seconds after the first tick."""
-    return EXCHANGE.ask(
-        terms(qty=leaves, price=price, side=side),
-        Decimal(leaves),
-        None if last is None else later(last),
-        later(at),
+    since: float | None = None,
+    **asked: Any,
+) -> Granted:
+    """What an order gets, so many seconds after the first tick; it joined just then, if not before."""
+    order = working(leaves=leaves, price=price, side=side, since=at if since is None else since, **asked)
+    return EXCHANGE.ask(replace(order, last_fill=None if last is None else later(last)), later(at))
+
+
+def working(
+    *,
+    leaves: int = 50,
+    price: str | None = None,
+    side: BuySell = BuySell.BUY,
+    since: float = 0,
+    triggered: bool = False,
+    **asked: Any,
+) -> Working:
+    return Working(
+        order_id=OrderID(str(number())),
+        terms=replace(terms(qty=leaves, price=price, side=side), **asked),
+        leaves=None if asked.get("cash_order_qty") else Decimal(leaves),
+        received=later(since),
+        since=later(since),
+        triggered=triggered,
     )
 
 
-def fill(quantity: int, price: str) -> Fill:
-    return Fill(quantity=Decimal(quantity), price=Decimal(price))
+def fill(quantity: int, price: str, order_qty: int | None = None) -> Fill:
+    return Fill(
+        quantity=Decimal(quantity),
+        price=Decimal(price),
+        market="SIMX",
+        order_qty=Decimal(order_qty or quantity),
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,7 +104,7 @@ def test_a_market_order_fills_at_the_price_shown(side: BuySell) -> None:
     ],
 )
 def test_a_limit_order_rests_until_the_tick_that_crosses_it(
-    side: BuySell, price: str, at: float, got: Fill | Resting
+    side: BuySell, price: str, at: float, got: Granted
 ) -> None:
     assert ask(at, side=side, price=price) == got
 
@@ -95,22 +121,102 @@ def test_a_resting_order_fills_at_the_very_tick_it_was_told() -> None:
 
 @pytest.mark.parametrize(("leaves", "quantity"), [(99, 99), (100, 100), (101, 100), (10_000, 100)])
 def test_a_tick_is_good_for_a_share_of_the_bars_volume(leaves: int, quantity: int) -> None:
-    assert ask(0, leaves=leaves) == fill(quantity, "10")
+    assert ask(0, leaves=leaves) == fill(quantity, "10", leaves)
 
 
 def test_a_large_order_fills_in_parts_one_to_a_tick() -> None:
     assert ask(1, leaves=150, last=0) == Resting(until=later(15))
-    assert ask(15, leaves=150, last=0) == fill(100, "8")
+    assert ask(15, leaves=150, last=0) == fill(100, "8", 150)
     assert ask(29, leaves=50, last=15) == Resting(until=later(30))
 
 
 def test_however_large_an_order_is_it_fills_in_a_hundred_parts() -> None:
-    assert ask(0, leaves=10**9) == fill(10**7, "10")
+    assert ask(0, leaves=10**9) == fill(10**7, "10", 10**9)
 
 
 def test_a_symbol_hardly_traded_fills_a_share_at_a_time() -> None:
     thin = SimulatedExchange(bars={"IBM": (bar("1", "1", "1", "1", volume=3),)}, epoch=NOW, tick=seconds(15))
-    assert thin.ask(terms(), Decimal(100), None, NOW) == fill(1, "1")
+    assert thin.ask(working(leaves=100), NOW) == fill(1, "1", 100)
+
+
+# The line at a price: 11 is shown last of the rising bar and first of the falling one
+
+
+@pytest.mark.requirement("T6")
+def test_at_its_own_price_an_order_waits_for_what_was_there_before_it() -> None:
+    # Joined while 12 was shown, for 100 shares: at 11 those go first, the second time it is its turn.
+    assert ask(45, price="11", since=31) == Resting(until=later(60))
+    assert ask(60, price="11", since=31) == fill(50, "11")
+
+
+@pytest.mark.requirement("T6")
+def test_a_better_price_goes_past_the_line() -> None:
+    assert ask(15, price="9", since=0) == fill(50, "8")
+
+
+@pytest.mark.requirement("T6")
+def test_an_order_that_meets_its_price_as_it_arrives_does_not_wait() -> None:
+    assert ask(46, price="11", since=45) == fill(50, "11")
+
+
+@pytest.mark.requirement("T6")
+def test_an_order_that_has_waited_a_long_time_is_the_first_in_line() -> None:
+    assert ask(45 + 120 * 100, price="11", since=31) == fill(50, "11")
+
+
+# Stops
+
+
+@pytest.mark.requirement("T6")
+@pytest.mark.parametrize(
+    ("side", "stop", "at", "got"),
+    [
+        (BuySell.BUY, "12", 0, Resting(until=later(30))),
+        (BuySell.BUY, "12", 30, Triggered()),
+        (BuySell.SELL, "8", 0, Resting(until=later(15))),
+        (BuySell.SELL, "8", 15, Triggered()),
+        (BuySell.SELL, "6", 0, Resting(until=None)),
+    ],
+)
+def test_a_stop_order_waits_for_its_stop_price(side: BuySell, stop: str, at: float, got: Granted) -> None:
+    assert ask(at, side=side, stop_px=Decimal(stop)) == got
+
+
+@pytest.mark.requirement("T6")
+def test_once_triggered_it_is_a_market_order_or_with_a_price_a_limit_order() -> None:
+    assert ask(45, stop_px=Decimal(12), triggered=True) == fill(50, "11")
+    assert ask(45, stop_px=Decimal(12), price="9", triggered=True) == Resting(until=later(90))
+
+
+# Fill or kill, and orders by money
+
+
+def test_fill_or_kill_gets_all_or_nothing() -> None:
+    kill = TimeInForce.FILL_OR_KILL
+    assert ask(0, leaves=100, time_in_force=kill) == fill(100, "10")
+    assert ask(0, leaves=101, time_in_force=kill) == Resting(until=later(15))
+
+
+def test_an_order_by_money_buys_whole_shares() -> None:
+    for at, got in ((0, fill(10, "10")), (16, fill(13, "8"))):
+        assert ask(at, order_qty=None, cash_order_qty=Decimal("109.99")) == got
+
+
+def test_money_that_buys_no_share_is_declined() -> None:
+    answer = ask(0, order_qty=None, cash_order_qty=Decimal("9.99"))
+    assert answer == Declined(text="the money left buys no whole share at 10")
+
+
+def test_an_order_by_money_never_costs_more_than_that() -> None:
+    order = working(order_qty=Decimal(13), cash_order_qty=Decimal(104))
+    dearer = replace(order, leaves=Decimal(5), paid=Decimal(64), last_fill=later(15))
+    assert EXCHANGE.ask(dearer, later(30)) == fill(3, "12", 13)
+
+
+def test_a_percentage_is_nothing_that_can_be_ordered_here() -> None:
+    objection = EXCHANGE.objection(replace(terms(), order_qty=None, order_percent=Decimal(100)))
+    assert objection is not None
+    assert objection.reason is OrdRejReason.UNSUPPORTED_ORDER_CHARACTERISTIC
 
 
 def test_only_what_has_bars_is_listed() -> None:

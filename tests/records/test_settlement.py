@@ -1,12 +1,13 @@
 """When a trade settles: business days of the New York Stock Exchange."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from holidays import financial_holidays
 
-from chalicelib.firm.settlement import settlement_date
 from chalicelib.records.instruments import EQUITY
+from chalicelib.records.settlement import is_calendar, settlement_date
 
 
 @pytest.mark.requirement("T7")
@@ -38,3 +39,16 @@ def test_settlement_counts_business_days_from_the_trade(days: int, settles: str)
 
 def test_what_settles_at_once_settles_on_the_day_of_the_trade() -> None:
     assert settlement_date(date(2026, 1, 5), replace(EQUITY, settlement_days=0)) == date(2026, 1, 5)
+
+
+def test_the_holidays_are_those_of_the_library_from_one_year_to_the_next() -> None:
+    holidays = financial_holidays("XNYS", years=range(2024, 2032))
+    at_once = replace(EQUITY, settlement_days=0)
+    for day in (date(2025, 1, 1) + timedelta(days=n) for n in range(6 * 365)):
+        is_open = day.weekday() < 5 and day not in holidays
+        assert (settlement_date(day, at_once) == day) is is_open
+
+
+@pytest.mark.parametrize(("code", "known"), [("XNYS", True), ("XFED", True), ("XXXX", False), ("US", False)])
+def test_a_calendar_is_known_by_its_market_code(code: str, known: bool) -> None:
+    assert is_calendar(code) is known

@@ -1,0 +1,139 @@
+"""The log of an order: what its street utility has said of it, and what it has been asked since."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ..records.fix import ExecType
+from ..records.numbers import Number
+from ..records.orders import (
+    Claim,
+    ExecutionReport,
+    Found,
+    Notice,
+    OrderCancelReject,
+    OrderRequest,
+    Placed,
+    Released,
+    Terms,
+    same_entry,
+)
+from ..records.record import read_record
+from ..tables.reading import read_all
+from ..tables.store import Store, span
+from .venues import Working
+
+_ENDINGS = (ExecType.CANCELED, ExecType.EXPIRED, ExecType.REJECTED)
+_GRANTS = (ExecType.CANCELED, ExecType.REPLACED)
+_PENDING = (ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE)
+# What sets the place of an order in its market's line.
+_JOINS = (ExecType.NEW, ExecType.REPLACED, ExecType.TRIGGERED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log:
+    """What a street utility has said of an order, and what it has been asked.
+
+    `refused` has the tags of the requests that were, `released` says that the order was let go of before
+    anything was said of it.
+    """
+
+    claim: Claim
+    reports: tuple[ExecutionReport, ...]
+    refused: frozenset[str]
+    requests: tuple[OrderRequest, ...]
+    notices: tuple[Notice, ...]
+    released: bool = False
+
+    @property
+    def last(self) -> ExecutionReport:
+        return self.reports[-1]
+
+    @property
+    def terms(self) -> Terms:
+        """The terms in force."""
+        terms = self.last.terms if self.reports else self.claim.terms
+        assert terms is not None, "what is claimed was placed, and has terms"
+        return terms
+
+    @property
+    def cum_qty(self) -> Decimal:
+        return (self.last.cum_qty if self.reports else None) or Decimal(0)
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing more will be executed, whatever becomes of what has been."""
+        return any(report.exec_type in _ENDINGS for report in self.reports)
+
+    @property
+    def is_done(self) -> bool:
+        return self.last.leaves_qty == 0
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether trading in the order has been halted, and not been taken up again."""
+        turns = [r.exec_type for r in self.reports if r.exec_type in (ExecType.SUSPENDED, ExecType.RESTATED)]
+        return turns[-1:] == [ExecType.SUSPENDED]
+
+    @property
+    def fills(self) -> Sequence[ExecutionReport]:
+        return [report for report in self.reports if report.exec_type is ExecType.TRADE]
+
+    @property
+    def unanswered(self) -> OrderRequest | None:
+        """The first request that has had no answer, by its time."""
+        granted = {report.cl_ord_id for report in self.reports if report.exec_type in _GRANTS}
+        open_ = [r for r in self.requests if r.request_tag not in self.refused and r.cl_ord_id not in granted]
+        return min(open_, key=lambda request: (request.transact_time, request.sort_key), default=None)
+
+    @property
+    def unheeded(self) -> Notice | None:
+        """The first notice that has not been reported; one about an execution that is not here never is."""
+        heeded = {report.notice_id for report in self.reports}
+        known = {report.exec_id for report in self.reports}
+        open_ = [
+            notice
+            for notice in self.notices
+            if notice.notice_id not in heeded and (notice.exec_ref_id is None or notice.exec_ref_id in known)
+        ]
+        return min(open_, key=lambda notice: (notice.transact_time, notice.sort_key), default=None)
+
+    def is_pending(self, request: OrderRequest) -> bool:
+        """Whether a request has been acknowledged as pending."""
+        return any(r.exec_type in _PENDING and r.cl_ord_id == request.cl_ord_id for r in self.reports)
+
+    def working(self) -> Working:
+        """The order as its venue is asked about it."""
+        fills = self.fills
+        return Working(
+            order_id=self.claim.order_id,
+            terms=self.terms,
+            leaves=self.last.leaves_qty,
+            received=self.reports[0].transact_time,
+            since=max(r.transact_time for r in self.reports if r.exec_type in _JOINS),
+            last_fill=fills[-1].transact_time if fills else None,
+            paid=(self.last.avg_px or Decimal(0)) * self.cum_qty,
+            triggered=any(r.exec_type is ExecType.TRIGGERED for r in self.reports),
+        )
+
+
+def read_log(number: Number, name: str, records: Store, inbox: Store) -> Log | None:
+    """Read an order's log and what its inbox has of it; None if it is not this utility's."""
+    pk = number.account_key
+    asked = list(map(read_record, read_all(pk, *span(number.prefix), inbox)))
+    claim = next((record for record in asked if isinstance(record, Claim)), None)
+    if claim is None or claim.found is not Found.CLAIMED or claim.origin != name:
+        return None
+    written = list(map(read_record, read_all(pk, *span(f"{number.prefix}{name}#"), records)))
+    # A wish about another entry of the ClOrdID counts once that is known to be the same order.
+    same = {r.order_id for r in asked if isinstance(r, Placed | Claim) and same_entry(r, claim)}
+    requests = {r.request_tag: r for r in asked if isinstance(r, OrderRequest) and r.order_id in same}
+    return Log(
+        claim=claim,
+        # Refusals of other entries are reports on other numbers.
+        reports=tuple(r for r in written if isinstance(r, ExecutionReport) and r.order_id == claim.order_id),
+        refused=frozenset(r.request_tag for r in written if isinstance(r, OrderCancelReject)),
+        requests=tuple(requests.values()),
+        notices=tuple(r for r in asked if isinstance(r, Notice)),
+        released=any(isinstance(r, Released) for r in written),
+    )

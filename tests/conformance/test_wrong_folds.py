@@ -1,0 +1,101 @@
+"""Folds that are wrong on purpose: the scenarios tell each of them from the right one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from simulation.mistakes import Mistake, planted
+
+from .playing import Fold, differences
+from .scenarios import APPENDIX, MORE, read_scenarios
+from .test_order_states import KNOWN_DIFFERENCES
+
+SCENARIOS = read_scenarios(APPENDIX, MORE)
+PAGE = Path(__file__).parents[2] / "docs" / "order-states.md"
+
+_FOLD = "chalicelib.state.orders"
+
+# Each mistake, and the scenarios that find it.
+WRONG_FOLDS: Sequence[tuple[Mistake, Sequence[str]]] = (
+    (
+        Mistake(
+            name="the first record of an end freezes the order",
+            module=_FOLD,
+            right="        reports=[record for record in ordered if isinstance(record, ExecutionReport)],\n",
+            wrong="        reports=[r for r in ordered if isinstance(r, ExecutionReport) and not any("
+            "e.transact_time < r.transact_time for e in ordered"
+            " if isinstance(e, ExecutionReport) and e.exec_type in _ENDED)],\n",
+        ),
+        ("J.1.b", "F.1.a", "expired"),
+    ),
+    (
+        Mistake(
+            name="busts do not count",
+            module=_FOLD,
+            right="        return replace(execution, busted_by=change.exec_id)\n",
+            wrong="        return execution\n",
+        ),
+        ("J.1.b", "J.1.a", "J.1.d", "expired"),
+    ),
+    (
+        Mistake(
+            name="filled goes above pending",
+            module=_FOLD,
+            right="    if course.pending is not None:\n",
+            wrong="    if course.pending is not None and completed is None:\n",
+        ),
+        ("B.1.c", "C.1.c", "J.1.a"),
+    ),
+    (
+        Mistake(
+            name="a replacement below CumQty is not raised to CumQty",
+            module=_FOLD,
+            right="            quantity = max(quantity, running)\n",
+            wrong="            pass\n",
+        ),
+        ("C.3.c",),
+    ),
+    (
+        Mistake(
+            name="a Stopped report's LastQty is counted as a fill",
+            module=_FOLD,
+            right="        if report.exec_type is ExecType.TRADE:\n            moved",
+            wrong="        if report.exec_type in (ExecType.TRADE, ExecType.STOPPED):\n            moved",
+        ),
+        ("L.1.a", "stopped"),
+    ),
+)
+
+
+def wrong_fold(mistake: Mistake) -> Fold:
+    """`fold_order` as it is with the mistake."""
+    module = ModuleType(mistake.module)
+    module.__package__ = mistake.module.rpartition(".")[0]
+    exec(compile(planted(mistake), mistake.module, "exec"), module.__dict__)
+    fold: Fold = module.fold_order
+    return fold
+
+
+def found_by(fold: Fold | None = None) -> list[str]:
+    """The scenarios that a fold, or else the right one, fails."""
+    given = {} if fold is None else {"fold": fold}
+    return [
+        scenario.name
+        for scenario in SCENARIOS
+        if differences(scenario, with_figures=False, **given) != KNOWN_DIFFERENCES.get(scenario.name, {})
+    ]
+
+
+@pytest.mark.requirement("T14")
+@pytest.mark.parametrize(("mistake", "scenarios"), WRONG_FOLDS, ids=[m.name for m, _ in WRONG_FOLDS])
+def test_a_wrong_fold_is_found_and_the_page_says_by_what(mistake: Mistake, scenarios: Sequence[str]) -> None:
+    assert found_by(wrong_fold(mistake)) == list(scenarios)
+    assert f"| {mistake.name} | {', '.join(scenarios)} |" in PAGE.read_text()
+
+
+def test_the_right_fold_fails_nowhere_also_when_it_is_planted_with_nothing() -> None:
+    same = Mistake(name="none", module=_FOLD, right="def fold_order(", wrong="def fold_order(")
+    assert found_by() == []
+    assert found_by(wrong_fold(same)) == []
