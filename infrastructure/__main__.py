@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from decimal import Decimal
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -37,11 +38,15 @@ from .local import (
 )
 from .messages import trace, trace_json, trace_table
 from .topology import principals_table, topology_json, topology_mermaid, topology_table
+from .venue import WORDS, say
 
 _P = ParamSpec("_P")
 
 _IMPORT_AT_ONCE = 8
 _SIDES = {"buy": "1", "sell": "2"}
+# By whether there is a limit, and a stop price.
+_ORD_TYPES = {(False, False): "1", (True, False): "2", (False, True): "3", (True, True): "4"}
+_TIMES_IN_FORCE = {"day": "0", "cancel": "1", "now": "3", "kill": "4"}
 _EXPECTED_ERRORS = (
     EnterpriseError,
     EngineError,
@@ -161,6 +166,13 @@ def make_layout(file: Path, folder: Path, port: int) -> Layout:
 @click.argument("quantity")
 @click.argument("symbol")
 @click.option("--limit", help="The worst price to accept; without it, a market order.")
+@click.option("--stop", help="The price from which on it is to be executed.")
+@click.option(
+    "--good",
+    default="day",
+    show_default=True,
+    help="day, cancel (until canceled), now (what there is), kill (all or nothing), or a date: 20261130.",
+)
 @click.option("--account", default="A-1001", show_default=True)
 @click.option("--cl-ord-id", help="Your own identifier; the same again is the same order.")
 @acting_as
@@ -173,18 +185,24 @@ def order(
     quantity: str,
     symbol: str,
     limit: str | None,
+    stop: str | None,
+    good: str,
     account: str,
     cl_ord_id: str | None,
     who: str,
     as_json: bool,
 ) -> None:
-    """Enter one order: order buy 100 AAPL --limit 450.00."""
+    """Enter one order: order buy 100 AAPL --limit 450.00; a QUANTITY as 1000USD is money, as 50% a part."""
     fields = {
         "Account": account,
         "Symbol": symbol,
         "Side": _SIDES[side],
-        "OrderQty": quantity,
-        **({"OrdType": "2", "Price": limit} if limit else {"OrdType": "1"}),
+        **_how_much(quantity),
+        "OrdType": _ORD_TYPES[bool(limit), bool(stop)],
+        **({"Price": limit} if limit else {}),
+        **({"StopPx": stop} if stop else {}),
+        **({"TimeInForce": _TIMES_IN_FORCE[good]} if good in _TIMES_IN_FORCE else {}),
+        **({} if good in _TIMES_IN_FORCE else {"TimeInForce": "6", "ExpireDate": good}),
         **({"ClOrdID": cl_ord_id} if cl_ord_id else {}),
     }
     placed = _client(paths, who).order(**fields)
@@ -193,6 +211,75 @@ def order(
     else:
         click.echo(f"accepted by {placed['Origin']} as {placed['OrderID']}")
         click.echo(f"  python -m infrastructure status {placed['OrderID']}")
+
+
+@main.command()
+@click.argument("number")
+@acting_as
+@as_json
+@click.pass_obj
+@command
+def cancel(paths: Mapping[str, Path], number: str, who: str, as_json: bool) -> None:
+    """Ask to cancel an order."""
+    requested = _client(paths, who).cancel(number)
+    click.echo(json.dumps(requested) if as_json else f"asked for at {requested['Origin']}")
+
+
+@main.command()
+@click.argument("number")
+@click.option("--quantity", help="How much is wanted in all.")
+@click.option("--limit", help="The worst price to accept.")
+@click.option("--stop", help="The price from which on it is to be executed.")
+@acting_as
+@as_json
+@click.pass_obj
+@command
+def replace(
+    paths: Mapping[str, Path],
+    number: str,
+    quantity: str | None,
+    limit: str | None,
+    stop: str | None,
+    who: str,
+    as_json: bool,
+) -> None:
+    """Ask for other terms of an order: what is not named stays as it is."""
+    fields = {
+        **(_how_much(quantity) if quantity else {}),
+        **({"Price": limit} if limit else {}),
+        **({"StopPx": stop} if stop else {}),
+    }
+    requested = _client(paths, who).replace(number, **fields)
+    click.echo(json.dumps(requested) if as_json else f"asked for at {requested['Origin']}")
+
+
+@main.command()
+@click.argument("word", type=click.Choice(list(WORDS)))
+@click.argument("number")
+@click.option("--execution", "exec_ref_id", help="The ExecID of what is busted or corrected.")
+@click.option("--quantity", "last_qty", type=Decimal, help="What it is corrected to, or guaranteed.")
+@click.option("--price", "last_px", type=Decimal, help="At which price.")
+@click.option("--order-quantity", "order_qty", type=Decimal, help="What the order is restated to.")
+@click.pass_obj
+@command
+def venue(paths: Mapping[str, Path], /, word: str, number: str, **facts: Any) -> None:
+    """Have the simulated venue say something of an order by itself.
+
+    venue bust NUMBER --execution EXECID, venue correct ... --quantity 80 --price 9.50, venue suspend NUMBER.
+    """
+    if word in ("bust", "correct") and facts["exec_ref_id"] is None:
+        raise LocalError(f"{word}: which execution? Name it with --execution")
+    if word in ("correct", "stop") and None in (facts["last_qty"], facts["last_px"]):
+        raise LocalError(f"{word}: how much, at which price? Say so with --quantity and --price")
+    engine = read_description(paths["folder"])["engine"]
+    os.environ.update(local_credentials())
+    enterprise = load_enterprise(paths["file"])
+
+    def inbox(of: Utility) -> DynamoDBStore:
+        return DynamoDBStore(enterprise.table(of.name, Holding.INBOX), of.region, engine)
+
+    told = say(word, number, enterprise, inbox, **facts)
+    click.echo(f"said to {told.name}")
 
 
 @main.command()
@@ -283,6 +370,15 @@ def import_orders(paths: Mapping[str, Path], file: Path, who: str, as_json: bool
         click.echo(f"{len(rows) - refused} accepted, {refused} refused")
     if refused:
         sys.exit(1)
+
+
+def _how_much(text: str) -> dict[str, str]:
+    """A quantity, 1000USD of money, or 50% of what there is."""
+    if text.endswith("%"):
+        return {"OrderPercent": text.removesuffix("%")}
+    if text[-3:].isalpha():
+        return {"CashOrderQty": text[:-3]}
+    return {"OrderQty": text}
 
 
 def _enter(client: Client, row: Mapping[str, str]) -> dict[str, Any]:

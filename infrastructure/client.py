@@ -50,6 +50,10 @@ class Client:
         """Ask to cancel an order."""
         return self.ask("POST", f"/orders/{number}/cancel", {**_identified(), **fields})
 
+    def replace(self, number: str, **fields: str) -> dict[str, Any]:
+        """Ask for other terms: what is not named stays."""
+        return self.ask("POST", f"/orders/{number}/replace", {**_identified(), **fields})
+
     def status(self, number: str) -> dict[str, Any]:
         """The state of an order."""
         return self.ask("GET", f"/orders/{number}")

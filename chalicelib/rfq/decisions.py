@@ -144,9 +144,8 @@ def want(
     expect_sense(step, file, asked)
     if step not in BINDING:
         return Decision(records=(asked,))
-    if len(file.turns) <= file.seen:
-        # It would bind to a price that has not been seen.
-        raise Crossed("a turn before the last one is still under way")
+    if file.may_miss_a_price:
+        raise Crossed("a turn before the last one is still under way: it may be another price")
     # What binds is written together with the registration that stays: who is about to free it, having
     # read this file before, has to read it again; and who was too late for it is not bound.
     if registration.conversation != call.conversation:

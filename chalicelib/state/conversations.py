@@ -63,6 +63,14 @@ class Conversation:
         return next((turn for turn in reversed(self.turns) if turn.step in _PRICES), None)
 
     @property
+    def may_miss_a_price(self) -> bool:
+        """Whether a turn after the price that stands here has not arrived, though later ones have."""
+        standing = self.standing
+        if standing is None:
+            return False
+        return sum(turn.place > standing.place for turn in self.turns) < self.seen - standing.place
+
+    @property
     def answered_by(self) -> str | None:
         """The trader of the called principal who took the call."""
         return next((turn.trader for turn in self.turns if turn.step is Step.ANSWERED), None)

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import audit, failures, scenes
+from . import audit, failures, lives, scenes
 from .stage import running_enterprise
 from .story import Story
 
@@ -14,6 +14,9 @@ _SCENES = (
     scenes.fifty_orders,
     scenes.holdings,
     scenes.cancels,
+    lives.changes,
+    lives.venues_own_words,
+    lives.by_money,
     scenes.estimates,
     scenes.filled_and_canceled,
     scenes.repeated_cl_ord_id,

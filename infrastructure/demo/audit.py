@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from chalicelib.enterprise import Holding, Side
-from chalicelib.records.fix import BuySell, ExecType, OrdStatus
+from chalicelib.records.fix import BuySell, OrdStatus
+from chalicelib.records.instruments import find_subject
 from chalicelib.records.ledger import Posting
-from chalicelib.records.orders import ExecutionReport
+from chalicelib.records.orders import EXECUTIONS, ExecutionReport
 from chalicelib.records.record import Item, read_record
 
 from ..client import until
@@ -17,6 +18,8 @@ from .stage import Stage
 from .story import Story
 
 _SETTLED_SECONDS_MAX = 240
+
+_ENDED = (OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.EXPIRED, OrdStatus.REJECTED)
 
 Assets = Mapping[tuple[str, str], Decimal]
 
@@ -60,7 +63,7 @@ def play(stage: Stage, story: Story) -> None:
             order
             for account in CUSTOMERS["broker"]
             for order in all_orders(stage.client("c1"), account)
-            if order["OrdStatus"] not in (OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED)
+            if order["OrdStatus"] not in _ENDED
         ]
         stuck = [order["OrderID"] for order in open_ if order["OrdStatus"] != OrdStatus.NEW]
         came.append(f"{len(open_)} at rest, {len(stuck)} stuck")
@@ -87,12 +90,12 @@ def by_key(items: Iterable[Item], origin: str) -> dict[tuple[str, str], Item]:
 
 
 def executions(stage: Stage) -> list[ExecutionReport]:
-    """Every execution that a street utility reported, from its own table."""
+    """Every execution that a street utility reported, and what busts or corrects one, from its own table."""
     return [
         ExecutionReport.from_item(item)
         for street in stage.enterprise.on(Side.STREET)
         for item in stage.everything(street.name, Holding.STREET)
-        if item["Origin"] == street.name and item.get("ExecType") == ExecType.TRADE
+        if item["Origin"] == street.name and item.get("ExecType") in EXECUTIONS
     ]
 
 
@@ -102,7 +105,7 @@ def overfilled(reports: Iterable[ExecutionReport]) -> list[str]:
     asked: dict[str, Decimal] = {}
     for report in reports:
         order = f"{report.partition_key}/{report.number.prefix}"
-        filled[order] += report.last_qty or 0
+        filled[order] += (report.last_qty or 0) - (report.prior_last_qty or 0)
         asked[order] = report.order_qty or Decimal(0)
     return [order for order, quantity in filled.items() if quantity > asked[order]]
 
@@ -112,12 +115,26 @@ def traded(reports: Iterable[ExecutionReport]) -> Assets:
     total: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for report in reports:
         assert report.symbol is not None
-        assert report.last_qty is not None
-        assert report.last_px is not None
         sign = 1 if report.side is BuySell.BUY else -1
-        total[report.account, report.symbol] += sign * report.last_qty
-        total[report.account, "USD"] -= sign * report.last_qty * report.last_px
+        pair = find_subject(report.symbol)
+        bought = pair.base if pair is not None else report.symbol
+        total[report.account, bought] += sign * ((report.last_qty or 0) - (report.prior_last_qty or 0))
+        total[report.account, report.settl_currency or "USD"] -= sign * (
+            _money(report) - _prior_money(report)
+        )
     return {key: amount for key, amount in total.items() if amount}
+
+
+def _money(report: ExecutionReport) -> Decimal:
+    if report.net_money is not None:
+        return report.net_money
+    return (report.last_qty or Decimal(0)) * (report.last_px or Decimal(0))
+
+
+def _prior_money(report: ExecutionReport) -> Decimal:
+    if report.prior_net_money is not None:
+        return report.prior_net_money
+    return (report.prior_last_qty or Decimal(0)) * (report.prior_last_px or Decimal(0))
 
 
 def changes(stage: Stage) -> Assets:

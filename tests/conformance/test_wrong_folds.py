@@ -1,8 +1,12 @@
 """Folds that are wrong on purpose: the scenarios tell each of them from the right one."""
 
+import sys
 from collections.abc import Sequence
+from importlib import import_module
+from inspect import getsource
 from pathlib import Path
 from types import ModuleType
+from unittest.mock import patch
 
 import pytest
 
@@ -15,25 +19,28 @@ from .test_order_states import KNOWN_DIFFERENCES
 SCENARIOS = read_scenarios(APPENDIX, MORE)
 PAGE = Path(__file__).parents[2] / "docs" / "order-states.md"
 
-_FOLD = "chalicelib.state.orders"
+# What the fold is made of, each after what it imports.
+_PARTS = tuple(f"chalicelib.state.{name}" for name in ("history", "terms", "executions", "status", "orders"))
+_HISTORY, _, _EXECUTIONS, _STATUS, _FOLD = _PARTS
 
 # Each mistake, and the scenarios that find it.
 WRONG_FOLDS: Sequence[tuple[Mistake, Sequence[str]]] = (
     (
         Mistake(
             name="the first record of an end freezes the order",
-            module=_FOLD,
+            module=_HISTORY,
             right="        reports=[record for record in ordered if isinstance(record, ExecutionReport)],\n",
             wrong="        reports=[r for r in ordered if isinstance(r, ExecutionReport) and not any("
             "e.transact_time < r.transact_time for e in ordered"
-            " if isinstance(e, ExecutionReport) and e.exec_type in _ENDED)],\n",
+            " if isinstance(e, ExecutionReport)"
+            " and e.exec_type.name in ('CANCELED', 'EXPIRED', 'REJECTED'))],\n",
         ),
         ("J.1.b", "F.1.a", "expired"),
     ),
     (
         Mistake(
             name="busts do not count",
-            module=_FOLD,
+            module=_EXECUTIONS,
             right="        return replace(execution, busted_by=change.exec_id)\n",
             wrong="        return execution\n",
         ),
@@ -42,7 +49,7 @@ WRONG_FOLDS: Sequence[tuple[Mistake, Sequence[str]]] = (
     (
         Mistake(
             name="filled goes above pending",
-            module=_FOLD,
+            module=_STATUS,
             right="    if course.pending is not None:\n",
             wrong="    if course.pending is not None and completed is None:\n",
         ),
@@ -51,7 +58,7 @@ WRONG_FOLDS: Sequence[tuple[Mistake, Sequence[str]]] = (
     (
         Mistake(
             name="a replacement below CumQty is not raised to CumQty",
-            module=_FOLD,
+            module=_EXECUTIONS,
             right="            quantity = max(quantity, running)\n",
             wrong="            pass\n",
         ),
@@ -60,7 +67,7 @@ WRONG_FOLDS: Sequence[tuple[Mistake, Sequence[str]]] = (
     (
         Mistake(
             name="a Stopped report's LastQty is counted as a fill",
-            module=_FOLD,
+            module=_EXECUTIONS,
             right="        if report.exec_type is ExecType.TRADE:\n            moved",
             wrong="        if report.exec_type in (ExecType.TRADE, ExecType.STOPPED):\n            moved",
         ),
@@ -70,11 +77,14 @@ WRONG_FOLDS: Sequence[tuple[Mistake, Sequence[str]]] = (
 
 
 def wrong_fold(mistake: Mistake) -> Fold:
-    """`fold_order` as it is with the mistake."""
-    module = ModuleType(mistake.module)
-    module.__package__ = mistake.module.rpartition(".")[0]
-    exec(compile(planted(mistake), mistake.module, "exec"), module.__dict__)
-    fold: Fold = module.fold_order
+    """`fold_order` as it is with the mistake: all that it is made of, loaded once more."""
+    sources = {name: getsource(import_module(name)) for name in _PARTS} | {mistake.module: planted(mistake)}
+    with patch.dict(sys.modules):
+        for name, source in sources.items():
+            module = sys.modules[name] = ModuleType(name)
+            module.__package__ = name.rpartition(".")[0]
+            exec(compile(source, name, "exec"), module.__dict__)
+        fold: Fold = sys.modules[_FOLD].fold_order
     return fold
 
 

@@ -153,6 +153,7 @@ def arrivals(draw: st.DrawFn) -> tuple[list[OrderRecord], list[OrderRecord]]:
         said(6, ExecType.REPLACED, at=NOW, cl_ord_id="replace-1"),
         said(7, ExecType.TRADE_CORRECT, at=NOW, exec_ref_id=HALF.exec_id, last_qty=Decimal(30)),
         said(8, ExecType.TRADE_CANCEL, at=NOW, exec_ref_id=REST.exec_id),
+        said(11, ExecType.TRADE_CANCEL, at=NOW),
         said(9, ExecType.STOPPED, at=NOW, last_qty=Decimal(10)),
         said(10, ExecType.DONE_FOR_DAY, at=NOW),
         routed(ORDER, "s1", Found.TAKEN_BACK),
@@ -363,6 +364,24 @@ def test_a_bust_of_what_has_not_arrived_waits_for_it() -> None:
     state = fold(ORDER, HALF, BUST)
     assert state.cum_qty == 40
     assert state.waits_for == (f"execution {REST.exec_id}, which {BUST.exec_id} changes",)
+
+
+@pytest.mark.requirement("T13", "T14")
+@pytest.mark.parametrize("exec_type", [ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT])
+def test_what_does_not_say_which_execution_it_changes_changes_none_and_is_an_exception(
+    exec_type: ExecType,
+) -> None:
+    aimless = said(7, exec_type, at=later(7), last_qty=Decimal(10), last_px=Decimal(1))
+    without, state = fold(ORDER, NEW, HALF), fold(ORDER, NEW, HALF, aimless)
+    assert state.exceptions == ("s1.7 does not say which execution it changes",)
+    assert (state.ord_status, state.executions, state.cum_qty, state.leaves_qty, state.avg_px) == (
+        without.ord_status,
+        without.executions,
+        without.cum_qty,
+        without.leaves_qty,
+        without.avg_px,
+    )
+    assert not state.is_estimate
 
 
 @pytest.mark.requirement("T14")

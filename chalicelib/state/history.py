@@ -1,0 +1,53 @@
+"""The records that tell of one order, by what they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..records.numbers import OrderID
+from ..records.orders import (
+    ExecutionReport,
+    OrderCancelReject,
+    OrderRecord,
+    OrderRequest,
+    Placed,
+    Routed,
+)
+
+
+@dataclass(kw_only=True)
+class History:
+    """The records of an order by what they are, each kind in the order of their happening."""
+
+    all: Sequence[OrderRecord]
+    placed: Placed | None
+    requests: Sequence[OrderRequest]
+    reports: Sequence[ExecutionReport]
+    refusals: Sequence[OrderCancelReject]
+    routed: Sequence[Routed]
+
+
+def history_of(order_id: OrderID, ordered: Sequence[OrderRecord]) -> History:
+    """The history of a number's order, out of the records under its ClOrdID by their times."""
+    ordered = _about(order_id, ordered)
+    return History(
+        all=ordered,
+        placed=next((record for record in ordered if isinstance(record, Placed)), None),
+        requests=[record for record in ordered if isinstance(record, OrderRequest)],
+        reports=[record for record in ordered if isinstance(record, ExecutionReport)],
+        refusals=[record for record in ordered if isinstance(record, OrderCancelReject)],
+        routed=[record for record in ordered if isinstance(record, Routed)],
+    )
+
+
+def _about(order_id: OrderID, ordered: Sequence[OrderRecord]) -> Sequence[OrderRecord]:
+    """The records that tell of this number's order, of all that share its ClOrdID.
+
+    What was entered with other terms than the number's own is another order, and one of the two is refused.
+    """
+    if all(record.order_id == order_id for record in ordered):
+        return ordered
+    own = next((e for r in ordered if r.order_id == order_id and (e := r.entry) is not None), None)
+    if own is None:
+        return ordered
+    others = {r.order_id for r in ordered if r.order_id != order_id and r.entry not in (None, own)}
+    return [record for record in ordered if record.order_id not in others]
