@@ -276,9 +276,7 @@ def _in_conversation(order: CustomerOrder, file: Conversation, now: datetime) ->
         until = _deadline(file)
         return Waiting(until=until) if now < until else GiveUp()
     quote = file.standing
-    # A turn that is still on its way may be another quote, and an accept is of the one that stands there.
-    has_gap = len(file.turns) <= file.seen
-    if quote is None or has_gap:
+    if quote is None or file.may_miss_a_price:
         return Waiting(until=_deadline(file))
     price = quote.offer_px if order.side is BuySell.BUY else quote.bid_px
     return Accept() if price is not None and _will_do(price, order) else HangUp()

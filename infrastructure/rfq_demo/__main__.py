@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..demo.stage import running_enterprise
 from ..demo.story import Story
-from . import duplicates, failures, rest, rush, scenes
+from . import duplicates, failures, orders, rest, rush, scenes
 from .traders import TURN_SECONDS
 
 _SCENES = (
@@ -23,6 +23,7 @@ _SCENES = (
     scenes.other_subjects,
     scenes.repeats,
     scenes.latencies,
+    orders.play,
     failures.city_killed,
     failures.own_city_killed,
     failures.bank_killed_before_accept,

@@ -55,11 +55,17 @@ _NOWHERE = "http://127.0.0.1:1"
 
 # One bar, shown as four ticks of 15 seconds: 100, 98, 104, 102. A tick is good for 1,000 shares.
 _REPLAY = {"IBM": [["20130301", "100.00", "104.00", "98.00", "102.00", "400000"]]}
+# With what a fund holds, besides.
+REPLAY_WITH_FUND = {
+    **_REPLAY,
+    "FB": [["20130301", "27.00", "28.00", "26.00", "27.50", "400000"]],
+    "GOOG": [["20130301", "800.00", "810.00", "790.00", "805.00", "400000"]],
+}
 
 # What the product asks of a table: it inserts and it reads by key (T11). No request scans.
 _READS = {"GetItem", "BatchGetItem", "Query"}
 # What the firm lists before anything else.
-LISTED = ("IBM", "THREEX", "EURUSD")
+LISTED = ("IBM", "THREEX", "THREEI", "EURUSD")
 
 _WRITES = {"PutItem", "TransactWriteItems", "BatchWriteItem"}
 
@@ -157,7 +163,13 @@ class Enterprise:
     not called.
     """
 
-    def __init__(self, folder: Path, name: str = "demo", file: Path = ENTERPRISE_FILE) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str = "demo",
+        file: Path = ENTERPRISE_FILE,
+        bars: Mapping[str, Any] = _REPLAY,
+    ) -> None:
         self.plan = replace(load_enterprise(file), name=name)
         self.now = NOW
         self.down: set[str] = set()
@@ -171,7 +183,7 @@ class Enterprise:
         self._opened = 0
         provision(self.plan, self._dynamodb, self._sqs, timedelta(seconds=60))
         replay = folder / "replay.json"
-        replay.write_text(json.dumps(_REPLAY))
+        replay.write_text(json.dumps(bars))
         self.here = {utility.name: self._here(utility.name, replay) for utility in self.plan.utilities}
         self._readers = {
             (utility.name, source.name): Reader(source, self._dynamodb, self._streams)
@@ -281,6 +293,10 @@ class Enterprise:
     def cancel(self, utility: str, number: str) -> Answer:
         body = {"ClOrdID": "cancel-1", "TransactTime": format_time(self.now)}
         return self.ask(utility, "POST", f"/orders/{number}/cancel", body)
+
+    def replace(self, utility: str, number: str, **asked: str) -> Answer:
+        body = {"ClOrdID": "replace-1", "TransactTime": format_time(self.now), **asked}
+        return self.ask(utility, "POST", f"/orders/{number}/replace", body)
 
     def get(self, utility: str, target: str) -> Any:
         """What an inquiry is answered with."""
