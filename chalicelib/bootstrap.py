@@ -151,6 +151,7 @@ class Here:
             inbox=self.table(Holding.INBOX),
             venues=self._venues,
             schedule=self.schedule,
+            instrument=self._listed,
             is_last=lambda claim: self._sequence(claim.number, claim.symbol)[-1] == self.utility.name,
         )
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from .records.fix import OrdRejReason, OrdType, TimeInForce
+from .records.fix import OrdRejReason, OrdType
 from .records.instruments import WrongPrice, WrongQuantity, check_price, check_quantity, parse_subject
 from .records.orders import Terms
+from .records.terms import AT_ONCE
 from .rfq.desk import (
     Committed,
     CustomerOrder,
@@ -20,8 +21,6 @@ from .rfq.desk import (
 from .rfq.tickets import OFF_EXCHANGE
 from .rfq.value_dates import day_end
 from .street.venues import Bound, Declined, Fill, Granted, Objection, Resting, Working
-
-_AT_ONCE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +47,7 @@ class DealingDesk:
             return _unsupported("expected a market or a limit order")
         if terms.order_qty is None:
             return _unsupported("expected OrderQty, an amount of the base currency")
-        if terms.time_in_force in _AT_ONCE and terms.order_qty > self.desk.limit:
+        if terms.time_in_force in AT_ONCE and terms.order_qty > self.desk.limit:
             return _unsupported(f"no more than {self.desk.limit:f} is dealt in at once")
         subject = parse_subject(terms.symbol)
         try:
@@ -72,8 +71,8 @@ class DealingDesk:
                 return Declined(text=text)
 
     def day_ends(self, order: Working) -> datetime:
-        """The foreign exchange day on which the order was received is over at 17:00 in New York."""
-        return day_end(order.received)
+        """The foreign exchange day on which it became a day order is over at 17:00 in New York."""
+        return day_end(order.since)
 
     def release(self, order: Working, now: datetime) -> Bound | Resting | None:
         """Hang up; what is dealt already cannot be let go of."""

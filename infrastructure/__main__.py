@@ -259,7 +259,7 @@ def replace(
 @click.option("--execution", "exec_ref_id", help="The ExecID of what is busted or corrected.")
 @click.option("--quantity", "last_qty", type=Decimal, help="What it is corrected to, or guaranteed.")
 @click.option("--price", "last_px", type=Decimal, help="At which price.")
-@click.option("--order-quantity", "order_qty", type=Decimal, help="What the order is restated to.")
+@click.option("--order-quantity", "restated_qty", type=Decimal, help="What the order is restated to.")
 @click.pass_obj
 @command
 def venue(paths: Mapping[str, Path], /, word: str, number: str, **facts: Any) -> None:

@@ -103,6 +103,8 @@ def _all(enterprise: Enterprise, utility: Utility, every: timedelta) -> Iterator
 def _reacting(utility: Utility) -> Iterator[tuple[Holding, Pattern]]:
     match utility.side:
         case Side.CUSTOMER:
+            # Of whatever street utility: whoever brought it the order tries another.
+            yield Holding.STREET, _inserted(RecordType=["Released"])
             # Own records only: what another utility accepted, that one brings to the street.
             yield (
                 Holding.CUSTOMER,

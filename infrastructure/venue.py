@@ -7,9 +7,13 @@ from typing import Any
 
 from chalicelib.enterprise import Enterprise, Side, Utility
 from chalicelib.records.fix import ExecType
+from chalicelib.records.instruments import find_subject
 from chalicelib.records.numbers import MalformedNumber, parse_number
 from chalicelib.records.orders import Claim, Found, claim_key
-from chalicelib.street.exchange import MARKET
+from chalicelib.rfq.tickets import OFF_EXCHANGE
+from chalicelib.street.exchange import MARKET as EXCHANGE
+from chalicelib.street.funds import FUNDS
+from chalicelib.street.funds import MARKET as FUND_COMPANY
 from chalicelib.street.notices import give_notice
 from chalicelib.tables.store import Store
 
@@ -31,7 +35,9 @@ def say(
     """Have the venue say something of an order: which street utility it was said to."""
     claim, utility = find_claim(number, enterprise, inbox)
     notice_id = f"{word}-{token_hex(4)}"
-    give_notice(claim, WORDS[word], notice_id, inbox(utility), venue=MARKET, now=datetime.now(UTC), **facts)
+    give_notice(
+        claim, WORDS[word], notice_id, inbox(utility), venue=_market(claim), now=datetime.now(UTC), **facts
+    )
     return utility
 
 
@@ -48,3 +54,11 @@ def find_claim(
         if item is not None and item["Found"] == Found.CLAIMED:
             return Claim.from_item(item), utility
     raise LocalError(f"no street utility has claimed {number}")
+
+
+def _market(claim: Claim) -> str:
+    """Where what a claimed order asks for is traded."""
+    assert claim.symbol is not None
+    if claim.symbol in FUNDS:
+        return FUND_COMPANY
+    return EXCHANGE if find_subject(claim.symbol) is None else OFF_EXCHANGE

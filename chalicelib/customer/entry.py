@@ -16,7 +16,6 @@ from ..records.orders import (
     Placed,
     ReplaceRequested,
     Terms,
-    placed_key,
     read_orders,
     terms_of,
 )
@@ -108,8 +107,8 @@ def enter_order(
     )
     taken = None
     if order.poss_resend and order.transact_time < now - _AGE_MAX:
-        # Too old to be entered, not to be asked after.
-        taken = records.get(number.account_key, placed_key(number, at.utility.name))
+        # Too old to be entered, not to be asked after, wherever it was entered.
+        taken = _entered_before(order.terms, number, records)
     if taken is None:
         _check_time(order.transact_time, now)
         taken = records.insert(placed.to_item())
@@ -121,6 +120,13 @@ def enter_order(
             f"ClOrdID {order.terms.cl_ord_id!r} was accepted with other terms as {first.order_id}"
         )
     return first, False
+
+
+def _entered_before(terms: Terms, number: Number, records: Store) -> Item | None:
+    """An order with these terms that is here already, entered at this utility or at another."""
+    items = read_all(number.account_key, *span(number.prefix), records)
+    found = [record for record in read_orders(items)[0] if isinstance(record, Placed)]
+    return next((record.to_item() for record in found if record.terms == terms), None)
 
 
 def request_cancel(

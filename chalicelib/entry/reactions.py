@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..bootstrap import Here
-from ..customer.routing import route_order, route_request
-from ..enterprise import Side
+from ..customer.routing import check_order, route_order, route_request
+from ..enterprise import Holding, Side
 from ..firm.booking import book_execution
 from ..network.routing import relay, unwrap
 from ..records.conversations import Asked, ConversationRecord, Inquired, Message, Requested, Turn
@@ -22,6 +22,7 @@ from ..records.orders import (
     Notice,
     OrderRequest,
     Placed,
+    Released,
     ReplaceRequested,
 )
 from ..records.record import Item, Record, UnreadableRecord, read_record
@@ -41,6 +42,17 @@ def _route_order(order: Placed, here: Here) -> None:
 
 def _route_request(request: OrderRequest, here: Here) -> None:
     route_request(request, here.street())
+
+
+def _try_another(released: Released, here: Here) -> None:
+    check_order(
+        released.order_id,
+        here.utility.name,
+        here.street(),
+        records=here.own(),
+        replica=here.table(Holding.STREET),
+        now=here.clock(),
+    )
 
 
 def _claim(order: Placed, here: Here) -> None:
@@ -113,6 +125,7 @@ REACTIONS: Mapping[tuple[Side, type[Record]], Reaction] = {
     (Side.CUSTOMER, Placed): _route_order,
     (Side.CUSTOMER, CancelRequested): _route_request,
     (Side.CUSTOMER, ReplaceRequested): _route_request,
+    (Side.CUSTOMER, Released): _try_another,
     (Side.STREET, Placed): _claim,
     (Side.STREET, Claim): _acknowledge,
     (Side.STREET, CancelRequested): _work,

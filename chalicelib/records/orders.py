@@ -98,6 +98,7 @@ class Terms:
         terms = replace(self, **changes)
         return replace(
             terms,
+            time_in_force=None if terms.time_in_force is TimeInForce.DAY else terms.time_in_force,
             price=terms.price if terms.ord_type in (OrdType.LIMIT, OrdType.STOP_LIMIT) else None,
             stop_px=terms.stop_px if terms.ord_type in (OrdType.STOP, OrdType.STOP_LIMIT) else None,
             expire_time=terms.expire_time if terms.time_in_force is TimeInForce.GOOD_TILL_DATE else None,
@@ -328,8 +329,8 @@ class Notice(OrderRecord):
     """What a venue says by itself of an order that a street utility works, put into its inbox.
 
     `exec_type` is what it comes to: a bust (TradeCancel) or a correction (TradeCorrect) of `exec_ref_id`, a
-    guarantee of `last_qty` at `last_px` or better (Stopped), a halt (Suspended), a return to trading or a
-    smaller `order_qty` (Restated), or an end that nobody asked for (Canceled).
+    guarantee of `last_qty` at `last_px` or better (Stopped), a halt (Suspended), a return to trading or
+    another quantity, `restated_qty` (Restated), or an end that nobody asked for (Canceled).
     """
 
     notice_id: str
@@ -338,6 +339,7 @@ class Notice(OrderRecord):
     exec_restatement_reason: ExecRestatementReason | None = None
     last_qty: Decimal | None = None
     last_px: Decimal | None = None
+    restated_qty: Decimal | None = None
     text: str | None = None
 
     def _event(self) -> str:

@@ -117,6 +117,8 @@ def _changed(execution: Execution, change: ExecutionReport) -> Execution:
         last_qty=change.last_qty or _ZERO,
         last_px=change.last_px if change.last_px is not None else execution.last_px,
         corrected_by=change.exec_id,
+        # Of what was busted before, its author says now that it was executed after all.
+        busted_by=None,
     )
 
 

@@ -137,7 +137,8 @@ def course_of(history: History) -> Course:
         pending = told
     return Course(
         pending=pending,
-        standing=standing,
+        # Nothing is laid aside of an order that has ended, whatever is said of it afterwards.
+        standing=standing if ended is None else {},
         ended=ended,
         canceled_first=not is_reported and ended is not None,
     )

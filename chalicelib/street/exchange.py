@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from ..records.fix import BuySell, OrdRejReason, TimeInForce
 from ..records.orders import Terms
-from .venues import Declined, Fill, Granted, Objection, Resting, Triggered, Working
+from .venues import Declined, Fill, Granted, Objection, Resting, Spent, Triggered, Working
 
 MARKET = "SIMX"
 TICKS_PER_BAR = 4
@@ -123,16 +123,17 @@ class SimulatedExchange:
         return Resting(until=self._next(order.terms, shown.index + 1, _crosses))
 
     def day_ends(self, order: Working) -> datetime | None:
-        """Trading goes on around the clock; a day order is good for the UTC day on which it was received."""
-        return order.received.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        """Trading goes on around the clock; a day order is good for the UTC day on which it became one."""
+        return order.since.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
     def release(self, order: Working, now: datetime) -> None:
         """Whatever rests on the exchange can be taken off it."""
 
-    def _grant(self, order: Working, shown: Tick) -> Fill | Declined | None:
+    def _grant(self, order: Working, shown: Tick) -> Fill | Declined | Spent | None:
         order_qty, leaves = _quantity(order, shown.price)
         if leaves <= 0:
-            return Declined(text=f"the money left buys no whole share at {shown.price:f}")
+            text = f"the money left buys no whole share at {shown.price:f}"
+            return Spent(text=text) if order.cum_qty else Declined(text=text)
         part = max(shown.size, -(-order_qty // _PARTS_MAX))
         available = part - self._ahead(order, shown)
         is_all = order.terms.time_in_force is TimeInForce.FILL_OR_KILL
@@ -185,9 +186,9 @@ def _quantity(order: Working, price: Decimal) -> tuple[Decimal, Decimal]:
         assert order_qty is not None
         assert order.leaves is not None
         return order_qty, order.leaves
-    affordable = (cash - order.paid) // price
+    affordable = max((cash - order.paid) // price, Decimal(0))
     if order_qty is None or order.leaves is None:
-        return affordable, affordable
+        return order.cum_qty + affordable, affordable
     return order_qty, min(order.leaves, affordable)
 
 

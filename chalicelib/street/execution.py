@@ -7,30 +7,29 @@ for that place; who loses reads the log again. So there is one history, and no f
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from ..records.fix import ExecType, OrdRejReason, OrdStatus
+from ..records.instruments import Instrument
 from ..records.numbers import OrderID, parse_number
 from ..records.orders import Claim, ExecutionReport, Found, Placed, Released, exec_id, following
 from ..records.times import stamp
 from ..tables.store import Store
 from .log import Log, read_log
 from .steps import first_report, next_step, write
-from .venues import Resting, Venue, venue_of
+from .venues import SILENCE, Resting, Venue, venue_of
 
 # An order that is not done after so many steps in one go is looked at again later.
 _STEPS_MAX = 50
-
-# When to try a venue again that does not answer, and that no other utility is left to try.
-_SILENCE = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Floor:
     """What a street utility executes with.
 
-    `schedule` has `work_order` called for an order at a time. `is_last` says whether no other street
+    `schedule` has `work_order` called for an order at a time. `instrument` tells what is listed under a
+    symbol, None if nothing has arrived. `is_last` says whether no other street
     utility is left to try for an order.
     """
 
@@ -39,6 +38,7 @@ class Floor:
     inbox: Store
     venues: Sequence[Venue]
     schedule: Callable[[OrderID, datetime], None]
+    instrument: Callable[[str], Instrument | None] = lambda symbol: None
     is_last: Callable[[Claim], bool] = lambda claim: True
 
 
@@ -71,7 +71,7 @@ def acknowledge(claim: Claim, at: Floor, *, now: datetime) -> None:
     if venue.answers(now):
         at.records.insert(first_report(_unopened(claim), at.name, venue, now).to_item())
     elif at.is_last(claim):
-        at.schedule(claim.order_id, now + _SILENCE)
+        at.schedule(claim.order_id, now + SILENCE)
     else:
         at.records.insert(_release(claim, at.name, venue, now).to_item())
 
@@ -94,14 +94,15 @@ def _work(log: Log | None, at: Floor, now: datetime) -> None:
     for _ in range(_STEPS_MAX):
         if log is None or not log.reports:
             return
-        step = next_step(log, venue_of(log.terms.symbol, at.venues), now)
+        symbol = log.terms.symbol
+        step = next_step(log, venue_of(symbol, at.venues), at.instrument, now)
         if step is None:
             return
         if isinstance(step, Resting):
             if step.until is not None:
                 at.schedule(log.claim.order_id, step.until)
             return
-        at.records.insert(write(step, log, at.name, now).to_item())
+        at.records.insert(write(step, log, at.name, at.instrument, now).to_item())
         log = _read(log.claim.order_id, at)
     if log is not None:
         at.schedule(log.claim.order_id, now)

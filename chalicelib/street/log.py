@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ..records.fix import ExecType
+from ..records.fix import ExecRestatementReason, ExecType
 from ..records.numbers import Number
 from ..records.orders import (
     Claim,
@@ -26,6 +26,7 @@ from .venues import Working
 _ENDINGS = (ExecType.CANCELED, ExecType.EXPIRED, ExecType.REJECTED)
 _GRANTS = (ExecType.CANCELED, ExecType.REPLACED)
 _PENDING = (ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE)
+_NEW_DAY = ExecRestatementReason.GT_RENEWAL
 # What sets the place of an order in its market's line.
 _JOINS = (ExecType.NEW, ExecType.REPLACED, ExecType.TRIGGERED)
 
@@ -71,9 +72,28 @@ class Log:
 
     @property
     def is_suspended(self) -> bool:
-        """Whether trading in the order has been halted, and not been taken up again."""
-        turns = [r.exec_type for r in self.reports if r.exec_type in (ExecType.SUSPENDED, ExecType.RESTATED)]
+        """Whether trading in the order has been halted and not taken up again; a new day is no reason to."""
+        turns = [
+            r.exec_type
+            for r in self.reports
+            if r.exec_type is ExecType.SUSPENDED
+            or (r.exec_type is ExecType.RESTATED and r.exec_restatement_reason is not _NEW_DAY)
+        ]
         return turns[-1:] == [ExecType.SUSPENDED]
+
+    @property
+    def is_done_for_day(self) -> bool:
+        """Whether the order's day is over, and it has not been taken up again."""
+        turns = [
+            r.exec_type for r in self.reports if r.exec_type in (ExecType.DONE_FOR_DAY, ExecType.RESTATED)
+        ]
+        return turns[-1:] == [ExecType.DONE_FOR_DAY]
+
+    @property
+    def pending(self) -> OrderRequest | None:
+        """The request that has been acknowledged as pending."""
+        request = self.unanswered
+        return request if request is not None and self.is_pending(request) else None
 
     @property
     def fills(self) -> Sequence[ExecutionReport]:
@@ -112,6 +132,7 @@ class Log:
             received=self.reports[0].transact_time,
             since=max(r.transact_time for r in self.reports if r.exec_type in _JOINS),
             last_fill=fills[-1].transact_time if fills else None,
+            cum_qty=self.cum_qty,
             paid=(self.last.avg_px or Decimal(0)) * self.cum_qty,
             triggered=any(r.exec_type is ExecType.TRIGGERED for r in self.reports),
         )
@@ -127,7 +148,10 @@ def read_log(number: Number, name: str, records: Store, inbox: Store) -> Log | N
     written = list(map(read_record, read_all(pk, *span(f"{number.prefix}{name}#"), records)))
     # A wish about another entry of the ClOrdID counts once that is known to be the same order.
     same = {r.order_id for r in asked if isinstance(r, Placed | Claim) and same_entry(r, claim)}
-    requests = {r.request_tag: r for r in asked if isinstance(r, OrderRequest) and r.order_id in same}
+    wishes = [r for r in asked if isinstance(r, OrderRequest) and r.order_id in same]
+    # Of two under one ClOrdID, asked for at two utilities, the later one counts for nothing.
+    wishes.sort(key=lambda r: (r.transact_time, r.sort_key), reverse=True)
+    requests = {request.request_tag: request for request in wishes}
     return Log(
         claim=claim,
         # Refusals of other entries are reports on other numbers.

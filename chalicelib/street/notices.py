@@ -28,7 +28,7 @@ def give_notice(
     venue: str,
     now: datetime,
     exec_ref_id: str | None = None,
-    order_qty: Decimal | None = None,
+    restated_qty: Decimal | None = None,
     last_qty: Decimal | None = None,
     last_px: Decimal | None = None,
     reason: ExecRestatementReason | None = None,
@@ -48,8 +48,7 @@ def give_notice(
         exec_type=exec_type,
         exec_ref_id=exec_ref_id,
         exec_restatement_reason=reason,
-        # The order's quantity is not repeated: one that is here is a new one.
-        order_qty=order_qty,
+        restated_qty=restated_qty,
         last_qty=last_qty,
         last_px=last_px,
         text=text,

@@ -5,6 +5,7 @@ over; then its venue is asked. A cancel that is here is answered before another 
 came before its order stops it at once.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,6 +19,7 @@ from ..records.fix import (
     OrdStatus,
     TimeInForce,
 )
+from ..records.instruments import EQUITY, Instrument, InstrumentKind
 from ..records.orders import (
     CancelRequested,
     ExecutionReport,
@@ -30,16 +32,13 @@ from ..records.orders import (
     exec_id,
     following,
 )
+from ..records.settlement import settlement_date
+from ..records.terms import AT_ONCE, wrong_terms
 from ..records.times import stamp
 from .log import Log
-from .venues import Bound, Declined, Fill, Resting, Triggered, Venue
+from .venues import SILENCE, Bound, Declined, Fill, Resting, Spent, Triggered, Venue
 
 _ZERO = Decimal(0)
-
-# When to ask a venue again that could not be reached.
-_SILENCE = timedelta(seconds=15)
-
-_AT_ONCE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,16 +59,22 @@ class Over:
     text: str | None = None
 
 
-Step = Notice | Answer | Over | Fill | Triggered | Declined
+Step = Notice | Answer | Over | Fill | Triggered | Declined | Spent
 Said = ExecutionReport | OrderCancelReject
 
 
-def next_step(log: Log, venue: Venue, now: datetime) -> Step | Resting | None:
-    """What is due next; Resting says when to look again, None that nothing more is to come."""
+Listed = Callable[[str], Instrument | None]
+
+
+def next_step(log: Log, venue: Venue, listed: Listed, now: datetime) -> Step | Resting | None:
+    """What is due next; Resting says when to look again, None that nothing more is to come.
+
+    `listed` tells what the firm has listed under a symbol, as far as that has arrived.
+    """
     if log.unheeded is not None:
         return log.unheeded
     if log.unanswered is not None:
-        return _answer(log.unanswered, log, venue, now)
+        return _answer(log.unanswered, log, venue, listed, now)
     if log.is_done:
         return None
     over = _over(log, venue, now)
@@ -77,10 +82,10 @@ def next_step(log: Log, venue: Venue, now: datetime) -> Step | Resting | None:
         return over
     if log.is_suspended:
         return _until_over(Resting(until=None), log, venue, now)
-    granted = venue.ask(log.working(), now) if venue.answers(now) else Resting(until=now + _SILENCE)
+    granted = venue.ask(log.working(), now) if venue.answers(now) else Resting(until=now + SILENCE)
     if not isinstance(granted, Resting):
         return granted
-    if log.terms.time_in_force in _AT_ONCE and venue.answers(now):
+    if log.terms.time_in_force in AT_ONCE and venue.answers(now):
         return Declined(text="nothing more to be had at once")
     return _until_over(granted, log, venue, now)
 
@@ -102,15 +107,15 @@ def first_report(log: Log, origin: str, venue: Venue, now: datetime) -> Executio
     )
 
 
-def write(step: Step, log: Log, origin: str, now: datetime) -> Said:
+def write(step: Step, log: Log, origin: str, listed: Listed, now: datetime) -> Said:
     """The record that a step has been taken."""
     match step:
         case Notice():
-            return _heed(step, log, origin, now)
+            return _heed(step, log, origin, listed, now)
         case Answer():
             return _reply(step, log, origin, now)
         case Fill():
-            return _fill(step, log, origin, now)
+            return _fill(step, log, origin, listed, now)
         case Triggered():
             return _goes_on(log, origin, now, exec_type=ExecType.TRIGGERED)
         case Over(exec_type=ExecType.DONE_FOR_DAY):
@@ -127,6 +132,17 @@ def write(step: Step, log: Log, origin: str, now: datetime) -> Said:
             )
         case Over():
             return _end(log, origin, now, ExecType.EXPIRED, OrdStatus.EXPIRED, text=step.text)
+        case Spent():
+            return _goes_on(
+                log,
+                origin,
+                now,
+                exec_type=ExecType.RESTATED,
+                exec_restatement_reason=ExecRestatementReason.PARTIAL_DECLINE_OF_ORDER_QTY,
+                order_qty=log.cum_qty,
+                leaves_qty=_ZERO,
+                text=step.text,
+            )
         case Declined():
             return _end(log, origin, now, ExecType.CANCELED, OrdStatus.CANCELED, text=step.text)
 
@@ -134,12 +150,12 @@ def write(step: Step, log: Log, origin: str, now: datetime) -> Said:
 # Requests
 
 
-def _answer(request: OrderRequest, log: Log, venue: Venue, now: datetime) -> Answer | Resting:
-    refuse = _objection(request, log, venue)
+def _answer(request: OrderRequest, log: Log, venue: Venue, listed: Listed, now: datetime) -> Answer | Resting:
+    refuse = _objection(request, log, venue, listed, now)
     if refuse is not None:
         return refuse
     if not venue.answers(now):
-        released: Bound | Resting | None = Resting(until=now + _SILENCE)
+        released: Bound | Resting | None = Resting(until=now + SILENCE)
     else:
         released = venue.release(log.working(), now)
     if released is None:
@@ -149,7 +165,7 @@ def _answer(request: OrderRequest, log: Log, venue: Venue, now: datetime) -> Ans
     return released if log.is_pending(request) else Answer(request=request, pending=True)
 
 
-def _objection(request: OrderRequest, log: Log, venue: Venue) -> Answer | None:
+def _objection(request: OrderRequest, log: Log, venue: Venue, listed: Listed, now: datetime) -> Answer | None:
     """Why a request cannot be granted, whatever the venue does."""
     if log.is_done:
         return Answer(request=request, refusal=CxlRejReason.TOO_LATE_TO_CANCEL)
@@ -159,10 +175,14 @@ def _objection(request: OrderRequest, log: Log, venue: Venue) -> Answer | None:
     if request.orig_cl_ord_id not in (None, in_force):
         text = f"the order goes by ClOrdID {in_force} now"
         return Answer(request=request, refusal=CxlRejReason.UNKNOWN_ORDER, text=text)
-    objection = venue.objection(_replaced(request, log))
-    if objection is None:
+    terms = _replaced(request, log)
+    if terms.cash_order_qty is not None or terms.order_percent is not None:
+        # What the money or the part comes to is the venue's to say.
+        terms = replace(terms, order_qty=None)
+    wrong = wrong_terms(terms, listed(terms.symbol), now) or venue.objection(terms)
+    if wrong is None:
         return None
-    return Answer(request=request, refusal=CxlRejReason.OTHER, text=objection.text)
+    return Answer(request=request, refusal=CxlRejReason.OTHER, text=wrong.text)
 
 
 def _replaced(request: ReplaceRequested, log: Log) -> Terms:
@@ -189,7 +209,9 @@ def _reply(answer: Answer, log: Log, origin: str, now: datetime) -> Said:
             **said,
             entry_tag=last.entry_tag,
             origin=origin,
-            ord_status=last.ord_status,
+            ord_status=_status(log, log.cum_qty, last.leaves_qty, pending=False)
+            if last.ord_status in _PENDING
+            else last.ord_status,
             cxl_rej_response_to=to,
             cxl_rej_reason=answer.refusal,
             request_tag=request.request_tag,
@@ -203,7 +225,10 @@ def _reply(answer: Answer, log: Log, origin: str, now: datetime) -> Said:
         terms = _replaced(request, log)
         said |= {name: value for name, value in vars(terms).items() if name != "cl_ord_id"}
         leaves = terms.order_qty - log.cum_qty if terms.order_qty is not None else None
-        return _goes_on(log, origin, now, **said, exec_type=ExecType.REPLACED, leaves_qty=leaves)
+        status = _status(log, log.cum_qty, leaves, pending=False)
+        return _goes_on(
+            log, origin, now, **said, exec_type=ExecType.REPLACED, leaves_qty=leaves, ord_status=status
+        )
     return _end(log, origin, now, ExecType.CANCELED, OrdStatus.CANCELED, **said)
 
 
@@ -215,15 +240,17 @@ _TO_REPLACE = CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST
 
 def _over(log: Log, venue: Venue, now: datetime) -> Over | None:
     """Whether the order's time is over, for good or for the day."""
-    if log.last.exec_type is ExecType.DONE_FOR_DAY:
+    if log.is_done_for_day:
         return Over(exec_type=ExecType.RESTATED)
     ends = _ends(log, venue)
     if ends is not None and ends <= now:
-        if venue.release(log.working(), now) is None:
+        if venue.answers(now) and venue.release(log.working(), now) is None:
             return Over(exec_type=ExecType.EXPIRED)
         # The venue is at it: what comes of that comes first.
         return None
-    turns = venue.day_ends(log.working()) is not None and log.terms.is_good_till
+    # A halt lasts however many days it takes: a suspended order is not renewed.
+    is_renewed = log.terms.is_good_till and not log.is_suspended
+    turns = is_renewed and venue.day_ends(log.working()) is not None
     if turns and log.last.transact_time.date() < now.date():
         return Over(exec_type=ExecType.DONE_FOR_DAY)
     return None
@@ -250,8 +277,9 @@ def _until_over(resting: Resting, log: Log, venue: Venue, now: datetime) -> Rest
 # Reports
 
 
-def _fill(fill: Fill, log: Log, origin: str, now: datetime) -> ExecutionReport:
+def _fill(fill: Fill, log: Log, origin: str, listed: Listed, now: datetime) -> ExecutionReport:
     last = log.last
+    settles, currency = _settlement(listed(log.terms.symbol), now)
     order_qty = fill.order_qty if fill.order_qty is not None else log.terms.order_qty
     assert order_qty is not None, "a venue that fills an order knows how much it is for"
     cum_qty = log.cum_qty + fill.quantity
@@ -262,7 +290,7 @@ def _fill(fill: Fill, log: Log, origin: str, now: datetime) -> ExecutionReport:
         origin,
         transact_time=stamp(now, last.transact_time),
         exec_type=ExecType.TRADE,
-        ord_status=OrdStatus.PARTIALLY_FILLED if leaves_qty else OrdStatus.FILLED,
+        ord_status=_status(log, cum_qty, leaves_qty),
         order_qty=order_qty,
         cum_qty=cum_qty,
         leaves_qty=leaves_qty,
@@ -270,14 +298,21 @@ def _fill(fill: Fill, log: Log, origin: str, now: datetime) -> ExecutionReport:
         last_qty=fill.quantity,
         last_px=fill.price,
         last_mkt=fill.market,
-        settl_date=fill.settl_date,
-        settl_currency=fill.settl_currency,
+        settl_date=fill.settl_date or settles,
+        settl_currency=fill.settl_currency or currency,
         net_money=fill.net_money,
         conversation=fill.conversation,
     )
 
 
-def _heed(notice: Notice, log: Log, origin: str, now: datetime) -> ExecutionReport:
+def _settlement(instrument: Instrument | None, now: datetime) -> tuple[str | None, str | None]:
+    """When an execution settles and in what, if that is not as for the shares that go without saying."""
+    if instrument is None or instrument.kind is not InstrumentKind.EQUITY or instrument.rules == EQUITY:
+        return None, None
+    return f"{settlement_date(now.date(), instrument.rules):%Y%m%d}", instrument.currency
+
+
+def _heed(notice: Notice, log: Log, origin: str, listed: Listed, now: datetime) -> ExecutionReport:
     """Report what a venue has said by itself."""
     said: dict[str, Any] = {
         "transact_time": stamp(now, log.last.transact_time, notice.transact_time),
@@ -287,13 +322,13 @@ def _heed(notice: Notice, log: Log, origin: str, now: datetime) -> ExecutionRepo
     }
     match notice.exec_type:
         case ExecType.TRADE_CANCEL | ExecType.TRADE_CORRECT:
-            return _change(notice, log, origin, said)
+            return _change(notice, log, origin, listed, said)
         case ExecType.STOPPED:
             said |= {"last_qty": notice.last_qty, "last_px": notice.last_px, "ord_status": OrdStatus.STOPPED}
         case ExecType.SUSPENDED:
             said |= {"ord_status": OrdStatus.SUSPENDED}
-        case ExecType.RESTATED if notice.order_qty is not None:
-            order_qty = max(notice.order_qty, log.cum_qty)
+        case ExecType.RESTATED if notice.restated_qty is not None:
+            order_qty = max(notice.restated_qty, log.cum_qty)
             leaves = _ZERO if log.is_ended else order_qty - log.cum_qty
             said |= {"order_qty": order_qty, "leaves_qty": leaves}
         case ExecType.CANCELED:
@@ -301,7 +336,7 @@ def _heed(notice: Notice, log: Log, origin: str, now: datetime) -> ExecutionRepo
     return _goes_on(log, origin, now, **said, exec_type=notice.exec_type)
 
 
-def _change(notice: Notice, log: Log, origin: str, said: dict[str, Any]) -> ExecutionReport:
+def _change(notice: Notice, log: Log, origin: str, listed: Listed, said: dict[str, Any]) -> ExecutionReport:
     """A bust or a correction: what the execution was goes with it, for whoever books it."""
     executed = _executed(log)
     prior = executed[notice.exec_ref_id or ""]
@@ -333,10 +368,18 @@ def _change(notice: Notice, log: Log, origin: str, said: dict[str, Any]) -> Exec
         prior_last_qty=prior.last_qty,
         prior_last_px=prior.last_px,
         prior_net_money=prior.net_money,
-        settl_date=prior.settl_date,
+        settl_date=prior.settl_date or _settles(prior, listed),
         settl_currency=prior.settl_currency,
         net_money=_money(prior, quantity, price),
     )
+
+
+def _settles(execution: ExecutionReport, listed: Listed) -> str:
+    """When an execution settles that does not say so: what changes it settles with it."""
+    assert execution.symbol is not None
+    instrument = listed(execution.symbol)
+    rules = instrument.rules if instrument is not None else EQUITY
+    return f"{settlement_date(execution.transact_time.date(), rules):%Y%m%d}"
 
 
 def _executed(log: Log) -> dict[str, ExecutionReport]:
@@ -388,14 +431,19 @@ def _goes_on(log: Log, origin: str, now: datetime, **said: Any) -> ExecutionRepo
     return _report(log, origin, **report)
 
 
-def _status(log: Log, cum_qty: Decimal, leaves_qty: Decimal | None) -> OrdStatus:
+def _status(log: Log, cum_qty: Decimal, leaves_qty: Decimal | None, *, pending: bool = True) -> OrdStatus:
+    """The status that follows from how far the order got; FIX's precedence puts what is pending first."""
     if log.is_ended:
         return next(r.ord_status for r in log.reports if r.ord_status in _ENDED) or OrdStatus.CANCELED
+    if log.pending is not None and pending:
+        is_cancel = isinstance(log.pending, CancelRequested)
+        return OrdStatus.PENDING_CANCEL if is_cancel else OrdStatus.PENDING_REPLACE
     if leaves_qty == 0:
         return OrdStatus.FILLED
     return OrdStatus.PARTIALLY_FILLED if cum_qty else OrdStatus.NEW
 
 
+_PENDING = (OrdStatus.PENDING_CANCEL, OrdStatus.PENDING_REPLACE)
 _ENDED = (OrdStatus.CANCELED, OrdStatus.EXPIRED, OrdStatus.REJECTED)
 
 

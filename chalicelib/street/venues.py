@@ -8,13 +8,16 @@ comes as a `Notice` into the street utility's inbox.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
 from ..records.fix import OrdRejReason
 from ..records.numbers import OrderID
 from ..records.orders import Terms
+
+# When to try a venue again that does not answer.
+SILENCE = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +26,8 @@ class Working:
 
     `terms` are those in force; `leaves` is None while an amount of money or a percentage has not been
     turned into a quantity. `received` is when the order reached the street utility, `since` when its terms
-    were last changed (its place in a queue), `last_fill` when it was last executed, `paid` how much
-    money its executions come to, and `triggered` whether its stop price has been reached.
+    were last changed (its place in a queue), `last_fill` when it was last executed, `cum_qty` and `paid`
+    for how much and how much money, and `triggered` whether its stop price has been reached.
     """
 
     order_id: OrderID
@@ -33,6 +36,7 @@ class Working:
     received: datetime
     since: datetime
     last_fill: datetime | None = None
+    cum_qty: Decimal = Decimal(0)
     paid: Decimal = Decimal(0)
     triggered: bool = False
 
@@ -83,7 +87,14 @@ class Declined:
     text: str
 
 
-Granted = Fill | Triggered | Resting | Declined
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """The order's money is used up: it was for what has been executed."""
+
+    text: str
+
+
+Granted = Fill | Triggered | Resting | Declined | Spent
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from chalicelib.customer.routing import Street, check_order, route_order, route_
 from chalicelib.records.fix import ExecType
 from chalicelib.records.market import SignOfLife
 from chalicelib.records.numbers import OrderID
-from chalicelib.records.orders import Claim, Found, Placed, Routed, claim_key
+from chalicelib.records.orders import Claim, Found, Placed, Released, Routed, claim_key, following
 from chalicelib.records.record import Item, read_record
 from chalicelib.tables.memory import MemoryStore
 from tests.builders import NOW, Watched, cancel, keys, later, placed, report, seconds, terms
@@ -131,6 +131,21 @@ def test_patience_ends_with_a_utility_that_gives_signs_but_does_not_answer(side:
     assert side.has("s3") == []
     side.check(now=later(120))
     assert [side.has(name)[0] for name in STREETS] == ["taken back", "taken back", "placed"]
+
+
+@pytest.mark.requirement("R13", "T17")
+def test_an_order_that_was_claimed_and_let_go_of_goes_to_the_next(side: StreetSide) -> None:
+    side.route()
+    assert side.claim("s1")
+    released = following(
+        ORDER, Released, origin="s1", transact_time=later(1), exec_id="s1.1", text="SIMX does not answer"
+    )
+    side.replica.insert(released.to_item())
+    side.check(now=later(2))
+    assert [side.has(name) for name in STREETS] == [["claimed", "placed"], ["placed"], []]
+    side.gives_signs("s3", until=later(3600))
+    side.check(now=later(300))
+    assert [side.has(name)[0] for name in STREETS] == ["claimed", "taken back", "placed"]
 
 
 @pytest.mark.requirement("T17")

@@ -200,6 +200,8 @@ def test_poss_resend_of_an_order_that_is_here_is_answered_with_where_it_stands(
     enterprise.now += timedelta(minutes=16)
     again = enterprise.ask("c1", "POST", "/orders", {**sent, "PossResend": "Y"})
     assert (again.status, again.json["OrderID"], again.json["OrdStatusName"]) == (200, number, "Filled")
+    elsewhere = enterprise.ask("c2", "POST", "/orders", {**sent, "PossResend": "Y"})
+    assert (elsewhere.status, elsewhere.json["OrderID"]) == (200, number)
     unknown = enterprise.ask("c1", "POST", "/orders", {**sent, "PossResend": "Y", "ClOrdID": "new"})
     assert unknown.json["OrdRejReason"] == OrdRejReason.STALE_ORDER
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.firm.booking import Books, book_execution, open_account
-from chalicelib.records.fix import BuySell
+from chalicelib.records.fix import BuySell, ExecType
 from chalicelib.records.ledger import AssetKind, DayClosed, Posting
 from chalicelib.records.numbers import account_key
 from chalicelib.records.orders import ExecutionReport
@@ -237,6 +237,49 @@ def test_a_deal_that_does_not_say_what_it_comes_to_is_not_booked(table: MemorySt
     done = deal("EURUSD", net="1084300.00", currency="USD")
     with pytest.raises(AssertionError, match="says no NetMoney"):
         book_execution(replace(done, net_money=None), on(table), now=NOW)
+    assert postings(table) == []
+
+
+def changed(done: ExecutionReport, exec_type: ExecType, qty: str, px: str) -> ExecutionReport:
+    """A bust or a correction of an execution, as its street utility reports it."""
+    return replace(
+        done,
+        exec_id=f"{done.exec_id}.{exec_type.name}",
+        exec_ref_id=done.exec_id,
+        exec_type=exec_type,
+        last_qty=Decimal(qty),
+        last_px=Decimal(px),
+        prior_last_qty=done.last_qty,
+        prior_last_px=done.last_px,
+    )
+
+
+@pytest.mark.requirement("T7")
+@pytest.mark.parametrize("first", [0, 1], ids=["the execution first", "its bust first"])
+def test_a_bust_takes_back_what_was_executed_whichever_is_booked_first(
+    table: MemoryStore, first: int
+) -> None:
+    done = execution(qty=100, px="10.25")
+    both = [done, changed(done, ExecType.TRADE_CANCEL, "0", "10.25")]
+    for report in (both[first], both[1 - first], *both):
+        book_execution(report, on(table), now=NOW)
+    assert holdings(table) == {"IBM": 0, "USD": 0}
+    assert len(postings(table)) == 4
+
+
+@pytest.mark.requirement("T7")
+def test_a_correction_moves_the_difference(table: MemoryStore) -> None:
+    done = execution(qty=100, px="10", side=BuySell.SELL)
+    for report in (changed(done, ExecType.TRADE_CORRECT, "80", "10.50"), done):
+        book_execution(report, on(table), now=NOW)
+    assert holdings(table) == {"IBM": Decimal(-80), "USD": Decimal(840)}
+
+
+@pytest.mark.requirement("T7")
+def test_a_bust_that_does_not_say_what_it_changes_is_not_booked(table: MemoryStore) -> None:
+    bust = replace(changed(execution(), ExecType.TRADE_CANCEL, "0", "10"), prior_last_qty=None)
+    with pytest.raises(AssertionError, match="does not say what it changes"):
+        book_execution(bust, on(table), now=NOW)
     assert postings(table) == []
 
 

@@ -1,7 +1,7 @@
 """Execution: one log to an order, whatever arrives how often and in which order."""
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
 from typing import Any
@@ -41,6 +41,7 @@ from chalicelib.street.exchange import SimulatedExchange
 from chalicelib.street.execution import Floor, acknowledge, claim_order, look_again, work_order
 from chalicelib.street.venues import Bound, Granted, Objection, Resting, Venue, Working
 from chalicelib.tables.memory import MemoryStore
+from chalicelib.tables.store import Unreachable
 from tests.builders import NOW, SECRET, Watched, bar, cancel, later, placed, seconds, terms
 
 # Shown as 10, 8, 12, 11, 100 shares to a tick.
@@ -521,7 +522,7 @@ def notice(order: Placed, exec_type: ExecType, *, at: datetime = NOW, **said: An
     return following(
         order,
         Notice,
-        **{"notice_id": f"{exec_type.name}-{at:%H%M%S}", "order_qty": None, **said},
+        **{"notice_id": f"{exec_type.name}-{at:%H%M%S}", **said},
         origin="SIMX",
         transact_time=at,
         exec_type=exec_type,
@@ -598,8 +599,97 @@ def test_an_order_that_is_suspended_is_not_executed_until_it_is_restated(s1: Str
     s1.receive(notice(RESTING, ExecType.SUSPENDED, at=later(1)), now=later(1))
     look_again(RESTING.order_id, s1.floor, now=later(15))
     assert s1.told()[-1] == (ExecType.SUSPENDED, 0, 100)
-    s1.receive(notice(RESTING, ExecType.RESTATED, at=later(16), order_qty=Decimal(40)), now=later(16))
+    s1.receive(notice(RESTING, ExecType.RESTATED, at=later(16), restated_qty=Decimal(40)), now=later(16))
     assert s1.told()[-2:] == [(ExecType.RESTATED, 0, 40), (TRADE, 40, 0)]
+
+
+@pytest.mark.requirement("T6")
+def test_a_halt_lasts_over_midnight(s1: StreetUtility) -> None:
+    order = timed(TimeInForce.GOOD_TILL_CANCEL)
+    s1.receive(order)
+    s1.receive(notice(order, ExecType.SUSPENDED, at=later(1)), now=later(1))
+    look_again(order.order_id, s1.floor, now=MIDNIGHT + seconds(15))
+    assert s1.told()[-1] == (ExecType.SUSPENDED, 0, 250)
+
+
+class Dying(Watched):
+    """A table that cannot be reached any more once one record has been written."""
+
+    def insert(self, item: Item) -> Item | None:
+        if self.asked["insert"]:
+            raise Unreachable(self.name)
+        return super().insert(item)
+
+
+@pytest.mark.requirement("T6")
+def test_who_dies_between_two_days_takes_the_order_up_again(s1: StreetUtility) -> None:
+    order = timed(TimeInForce.GOOD_TILL_CANCEL)
+    s1.receive(order)
+    s1.records = Dying(s1.records.kept)
+    with pytest.raises(Unreachable):
+        look_again(order.order_id, s1.floor, now=MIDNIGHT)
+    s1.records = Watched(s1.records.kept)
+    assert s1.reports()[-1].exec_type is ExecType.DONE_FOR_DAY
+    smaller = replacement(order, order_qty=Decimal(50), at=MIDNIGHT + seconds(1))
+    s1.receive(smaller, now=MIDNIGHT + seconds(1))
+    assert [kind for kind, _, _ in s1.told()][-2:] == [REPLACED, ExecType.RESTATED]
+
+
+# What is wrong with a replacement
+
+
+@pytest.mark.requirement("T6")
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"ord_type": OrdType.LIMIT}, "a limit order needs its Price"),
+        ({"ord_type": OrdType.STOP}, "a stop order needs its StopPx"),
+        ({"order_qty": Decimal("150.5")}, "expected a multiple of 1, found 150.5"),
+        ({"time_in_force": TimeInForce.GOOD_TILL_DATE}, "an order good till a date needs its ExpireTime"),
+    ],
+)
+def test_a_replacement_is_checked_with_the_terms_that_it_leads_to(
+    s1: StreetUtility, changes: dict[str, Any], text: str
+) -> None:
+    s1.receive(LARGE)
+    s1.receive(replacement(LARGE, at=later(1), **changes), now=later(1))
+    (refusal,) = s1.refusals()
+    assert (refusal.text or "").startswith(text)
+    assert refusal.cxl_rej_reason is CxlRejReason.OTHER
+
+
+@pytest.mark.requirement("T6")
+def test_money_for_more_keeps_what_was_executed(s1: StreetUtility) -> None:
+    s1.receive(LARGE)
+    money = replacement(LARGE, order_qty=None, cash_order_qty=Decimal("3000"), at=later(1))
+    s1.receive(replace(money, changed="CashOrderQty"), now=later(1))
+    s1.run(LARGE)
+    # 100 at 10, 100 at 8 and 100 at 12 come to 3000.
+    assert s1.told()[-2:] == [(TRADE, 300, 50), (ExecType.RESTATED, 300, 0)]
+    assert s1.reports()[-1].ord_status is OrdStatus.FILLED
+
+
+@pytest.mark.requirement("T6")
+def test_an_order_that_becomes_a_day_order_is_good_for_that_day(s1: StreetUtility) -> None:
+    order = timed(TimeInForce.GOOD_TILL_CANCEL)
+    s1.receive(order)
+    s1.scheduled.clear()
+    look_again(order.order_id, s1.floor, now=MIDNIGHT)
+    wish = replacement(order, time_in_force=TimeInForce.DAY, at=MIDNIGHT + seconds(1))
+    s1.receive(wish, now=MIDNIGHT + seconds(1))
+    last = s1.reports()[-1]
+    assert (last.exec_type, last.time_in_force) == (REPLACED, None)
+    s1.run(order, until=MIDNIGHT + timedelta(days=1, seconds=1))
+    assert s1.told()[-1][2] == 0
+
+
+@pytest.mark.requirement("T5")
+def test_of_a_cancel_and_a_replacement_under_one_cl_ord_id_the_earlier_counts(s1: StreetUtility) -> None:
+    s1.receive(RESTING)
+    later_one = replacement(RESTING, cl_ord_id="cancel-1", order_qty=Decimal(50), at=later(2))
+    s1.inbox.insert(replace(later_one, origin="c2").to_item())
+    s1.receive(cancel(RESTING, at=later(1)), now=later(3))
+    assert [kind for kind, _, _ in s1.told()] == [NEW, CANCELED]
 
 
 # A venue that does not answer, and one that does not let go
@@ -678,6 +768,39 @@ def test_a_cancel_of_what_a_venue_is_bound_to_comes_too_late(s1: StreetUtility) 
         CxlRejReason.TOO_LATE_TO_CANCEL,
         "past the cut-off",
     )
+
+
+@pytest.mark.requirement("T6")
+def test_a_cancel_that_was_pending_and_came_too_late_is_pending_no_more(s1: StreetUtility) -> None:
+    s1.receive(RESTING)
+    s1.exchange = Moody(lets_go=Resting(until=later(10)))
+    s1.receive(cancel(RESTING, at=later(1)), now=later(1))
+    s1.exchange = Moody(lets_go=Bound(text="executed"))
+    look_again(RESTING.order_id, s1.floor, now=later(10))
+    (refusal,) = s1.refusals()
+    assert refusal.ord_status is OrdStatus.NEW
+
+
+@pytest.mark.requirement("T6")
+def test_an_order_does_not_expire_while_its_venue_may_be_executing_it(s1: StreetUtility) -> None:
+    s1.receive(RESTING)
+    s1.exchange = Moody(silent=True)
+    look_again(RESTING.order_id, s1.floor, now=MIDNIGHT)
+    assert s1.told() == [(NEW, 0, 100)]
+    s1.exchange = EXCHANGE
+    look_again(RESTING.order_id, s1.floor, now=MIDNIGHT + seconds(15))
+    assert s1.told()[-1] == (EXPIRED, 0, 0)
+
+
+@pytest.mark.requirement("T7")
+def test_a_bust_settles_with_what_it_takes_back(s1: StreetUtility) -> None:
+    s1.receive(ORDER)
+    trade = s1.reports()[-1]
+    nextday = MIDNIGHT + seconds(60)
+    s1.receive(notice(ORDER, ExecType.TRADE_CANCEL, at=nextday, exec_ref_id=trade.exec_id), now=nextday)
+    bust = next(r for r in s1.reports() if r.exec_type is ExecType.TRADE_CANCEL)
+    # Traded on Monday, the 5th.
+    assert bust.settl_date == "20260106"
 
 
 # Competing for the log's next place
