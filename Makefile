@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: run demo rfq-demo test races check simulate mistakes explore explore-all explore-mistakes requirements
+.PHONY: run demo rfq-demo test races check simulate mistakes explore explore-all explore-mistakes package requirements
 
 run: .venv/installed
 	$(BIN)/python -m infrastructure run
@@ -45,6 +45,12 @@ explore-all: .venv/installed
 
 explore-mistakes: .venv/installed
 	$(BIN)/python -m exploration --mistakes
+
+# What CloudFormation needs of every utility, in build/UTILITY; ARCHITECTURE=x86_64 for this machine.
+ARCHITECTURE ?= arm64
+package: .venv/installed
+	$(BIN)/python -m infrastructure package --architecture $(ARCHITECTURE)
+	$(BIN)/cfn-lint build/*/template.json
 
 bench: .venv/installed
 	$(BIN)/python -m bench

@@ -79,12 +79,15 @@ _FIRST_DAY, _LAST_DAY = "00000000", "99999999"
 _NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
 _PARTY = re.compile(r"[A-Z][A-Z0-9]{0,11}")
 _DAY = re.compile(r"\d{8}")
+_ACCOUNT = re.compile(r"\d{12}")
 _CODE = re.compile(r"[A-Z][A-Z0-9]{2}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Utility:
     """One utility: where it is and the code that begins every number it gives out (T10).
+
+    `account` is the AWS account it is deployed in, if not the one that deploys.
 
     `since` and `until` are days (20261122): a street utility takes part in the orders of days from
     `since` on and before `until`, if it takes `orders` at all; one that does not is another bank's,
@@ -96,6 +99,7 @@ class Utility:
     side: Side
     code: str
     region: str
+    account: str | None = None
     since: str = _FIRST_DAY
     until: str = _LAST_DAY
     orders: bool = True
@@ -359,7 +363,7 @@ def _parse_utility(entry: Mapping[str, Any]) -> Utility:
     side = _expect(entry, "side", str, where)
     if side not in tuple(Side):
         raise EnterpriseError(f"{where}: side {side!r}: expected one of {', '.join(Side)}")
-    unknown = sorted(set(entry) - {"name", "side", "code", "region"} - _SETTINGS[Side(side)])
+    unknown = sorted(set(entry) - {"name", "side", "code", "region", "account"} - _SETTINGS[Side(side)])
     if unknown:
         raise EnterpriseError(f"{where}: unknown setting {unknown[0]!r}")
     region = _expect(entry, "region", str, where)
@@ -369,6 +373,7 @@ def _parse_utility(entry: Mapping[str, Any]) -> Utility:
         side=Side(side),
         code=code,
         region=region,
+        account=_expect_account(entry, where) if "account" in entry else None,
         orders=_expect(entry, "orders", bool, where) if "orders" in entry else True,
         city=_expect(entry, "city", str, where) if "city" in entry else None,
         links=_expect_names(entry, "links", where) if "links" in entry else (),
@@ -396,6 +401,13 @@ def _expect_names(entry: Mapping[str, Any], key: str, where: str) -> tuple[str, 
     if not all(isinstance(name, str) for name in names):
         raise EnterpriseError(f"{where}: {key} {names!r}: expected names")
     return tuple(names)
+
+
+def _expect_account(entry: Mapping[str, Any], where: str) -> str:
+    account = _expect(entry, "account", str, where)
+    if not _ACCOUNT.fullmatch(account):
+        raise EnterpriseError(f"{where}: account {account!r}: expected the 12 digits of an AWS account")
+    return account
 
 
 def _expect_day(entry: Mapping[str, Any], key: str, where: str) -> str:

@@ -25,6 +25,8 @@ from chalicelib.tables.dynamodb import DynamoDBStore
 from chalicelib.tables.store import StoreError
 
 from .client import Client, RequestRefused
+from .deployment.packaging import ARCHITECTURES, PackageError
+from .deployment.packaging import package as package_enterprise
 from .engine import EngineError, local_credentials
 from .local import (
     GATEWAY,
@@ -52,6 +54,7 @@ _EXPECTED_ERRORS = (
     EngineError,
     LocalError,
     NobodyAnswered,
+    PackageError,
     RequestRefused,
     StoreError,
     OSError,
@@ -159,6 +162,24 @@ def make_layout(file: Path, folder: Path, port: int) -> Layout:
         folder=folder.resolve(),
         port=port,
     )
+
+
+@main.command()
+@click.option("--to", type=click.Path(path_type=Path), default=Path("build"), show_default=True)
+@click.option(
+    "--architecture",
+    type=click.Choice(list(ARCHITECTURES)),
+    default="arm64",
+    show_default=True,
+    help="Of the machine that the functions run on.",
+)
+@click.pass_obj
+@command
+def package(paths: Mapping[str, Path], to: Path, architecture: str) -> None:
+    """Make what CloudFormation needs of every utility: a template and a zip."""
+    enterprise = load_enterprise(paths["file"])
+    for what, size in package_enterprise(enterprise, paths["file"].resolve(), to.resolve(), architecture):
+        click.echo(f"{what:<24}{size / 1e6:8.2f} MB")
 
 
 @main.command()

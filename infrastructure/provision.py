@@ -11,7 +11,7 @@ from chalicelib.tables.dynamodb import KEY_ATTRIBUTES, KEY_SCHEMA
 from .event_sources import VISIBILITY, QueueSource, event_sources
 
 # What is not kept for ever: prices and signs of life, and what a terminal has shown.
-_EXPIRING = (Holding.MARKET, Holding.LINKS, Holding.REGISTRATIONS)
+EXPIRING = (Holding.MARKET, Holding.LINKS, Holding.REGISTRATIONS)
 
 
 def provision(enterprise: Enterprise, dynamodb: Any, sqs: Any, every: timedelta) -> None:
@@ -34,7 +34,7 @@ def create_table(dynamodb: Any, name: str) -> None:
         BillingMode="PAY_PER_REQUEST",
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     )
-    if name.endswith(tuple(f"-{holding}" for holding in _EXPIRING)):
+    if name.endswith(tuple(f"-{holding}" for holding in EXPIRING)):
         dynamodb.update_time_to_live(
             TableName=name,
             TimeToLiveSpecification={"Enabled": True, "AttributeName": "Expires"},
