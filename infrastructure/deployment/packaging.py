@@ -77,7 +77,7 @@ def package_utility(
         merged = ("--merge-template", str(stage / "side.json"))
         _run([*_CHALICE, "package", "--stage", utility.name, *merged, "out"], stage, file, utility)
         template = json.loads((stage / "out" / "sam.json").read_text())
-    (to / "template.json").write_text(json.dumps(_tidied(template), indent=1, sort_keys=True) + "\n")
+    (to / "template.json").write_text(json.dumps(tidied(template), indent=1, sort_keys=True) + "\n")
     return to / "template.json"
 
 
@@ -141,7 +141,7 @@ def _config(utility: Utility, functions: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _tidied(template: dict[str, Any]) -> dict[str, Any]:
+def tidied(template: dict[str, Any]) -> dict[str, Any]:
     """The template as merged; PackageError for a name that Chalice has not made and nothing else is."""
     stray = [name for name, resource in template["Resources"].items() if "Type" not in resource]
     if stray:
