@@ -20,7 +20,7 @@ from ..records.orders import CancelRequested, Found, OrderRecord, Terms, same_en
 from ..records.times import AHEAD_MAX
 from .executions import Execution, Filled, completed_at, executed_by, filled_by, ordered_by
 from .history import History, history_of
-from .status import ANSWERS, DONE_FOR_DAY, Course, Label, course_of, label_of
+from .status import DONE_FOR_DAY, Course, Label, course_of, label_of, unanswered
 from .terms import terms_in_force
 
 __all__ = ["Basis", "Execution", "OrderState", "fold_order", "orders_among"]
@@ -149,10 +149,9 @@ def _waits_for(number: Number, history: History, filled: Filled, label: Label | 
         yield f"executions of {abs(filled.missing):f}"
     yield from filled.lost
     ended = label is not None and label.status in (OrdStatus.CANCELED, OrdStatus.EXPIRED, OrdStatus.REJECTED)
-    answered = {refusal.request_tag for refusal in history.refusals}
-    done = {r.cl_ord_id for r in history.reports if r.exec_type in ANSWERS}
-    for request in history.requests:
-        if not ended and request.request_tag not in answered and request.cl_ord_id not in done:
+    if not ended:
+        # One that was made at two utilities is answered once.
+        for request in {request.request_tag: request for request in unanswered(history)}.values():
             wish = "cancel" if isinstance(request, CancelRequested) else "replacement"
             yield f"an answer to {wish} {request.cl_ord_id}"
 

@@ -29,7 +29,7 @@ _ENDED = {
     ExecType.REJECTED: OrdStatus.REJECTED,
 }
 # What grants a request.
-ANSWERS = (ExecType.CANCELED, ExecType.REPLACED)
+_ANSWERS = (ExecType.CANCELED, ExecType.REPLACED)
 DONE_FOR_DAY = (OrdStatus.DONE_FOR_DAY, OrdStatus.CALCULATED)
 # What is believed on an author's word where the report that says it has not arrived.
 _TOLD = {*_STANDING.values(), *_PENDING.values(), OrdStatus.CANCELED, OrdStatus.EXPIRED}
@@ -103,19 +103,33 @@ def _unanswered(history: History) -> Label | None:
         return asked
     if history.refusals and history.placed is None:
         refusal = history.refusals[-1]
-        unknown = refusal.cxl_rej_reason is CxlRejReason.UNKNOWN_ORDER
-        status = OrdStatus.REJECTED if unknown else refusal.ord_status
+        # What is unknown may be only the version that was to be replaced; then the status says so.
+        unknown = OrdStatus.REJECTED if refusal.cxl_rej_reason is CxlRejReason.UNKNOWN_ORDER else None
+        status = refusal.ord_status or unknown
         if status is not None:
             return Label(status, refusal.transact_time, text=refusal.text)
     first = history.placed or next(iter(history.all), None)
     return Label(OrdStatus.PENDING_NEW, first.transact_time) if first is not None else None
 
 
+def unanswered(history: History) -> Sequence[OrderRequest]:
+    """The customer's requests that have had no answer, wherever and how often they were made."""
+    if not history.requests:
+        return ()
+    refused = {refusal.request_tag for refusal in history.refusals}
+    granted = {report.cl_ord_id for report in history.reports if report.exec_type in _ANSWERS}
+    return [r for r in history.requests if r.request_tag not in refused and r.cl_ord_id not in granted]
+
+
 def _asked_since(history: History) -> Label | None:
-    """What the customer has asked for since the street side was last heard of."""
+    """What the customer has asked for since the street side was last heard of.
+
+    A request that is repeated at another utility after its answer asks for nothing.
+    """
+    asked = unanswered(history)
     for record in reversed(history.all):
         match record:
-            case OrderRequest():
+            case OrderRequest() if record in asked:
                 is_cancel = isinstance(record, CancelRequested)
                 status = OrdStatus.PENDING_CANCEL if is_cancel else OrdStatus.PENDING_REPLACE
                 return Label(status, record.transact_time)
@@ -170,7 +184,7 @@ def _pending(history: History, ended: Label | None) -> Label | None:
     if not pending:
         return None
     answered = {refusal.cl_ord_id for refusal in history.refusals}
-    answered.update(report.cl_ord_id for report in history.reports if report.exec_type in ANSWERS)
+    answered.update(report.cl_ord_id for report in history.reports if report.exec_type in _ANSWERS)
     for exec_type, status in _PENDING.items():
         for report in reversed(pending):
             is_over = report.cl_ord_id in answered or (

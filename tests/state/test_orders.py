@@ -360,6 +360,15 @@ def test_a_correction_of_a_correction_changes_the_execution_itself() -> None:
     assert (execution.report, execution.last_qty, execution.last_px) == (HALF, Decimal(20), Decimal(11))
 
 
+@pytest.mark.requirement("T14")
+def test_what_is_corrected_after_it_was_busted_counts_again_as_corrected() -> None:
+    busted = said(3, ExecType.TRADE_CANCEL, at=later(3), exec_ref_id=HALF.exec_id, cum_qty=Decimal(0))
+    corrected = replace(CORRECTION, exec_ref_id=HALF.exec_id, cum_qty=Decimal(30))
+    state = fold(ORDER, HALF, busted, corrected)
+    assert [(e.last_qty, e.last_px, e.counts) for e in state.executions] == [(Decimal(30), Decimal(11), True)]
+    assert (state.cum_qty, state.is_estimate) == (Decimal(30), False)
+
+
 def test_a_bust_of_what_has_not_arrived_waits_for_it() -> None:
     state = fold(ORDER, HALF, BUST)
     assert state.cum_qty == 40
@@ -407,6 +416,23 @@ def test_a_cancel_asked_for_is_pending_until_it_is_answered() -> None:
     refused = fold(ORDER, NEW, WISH, too_late(later(3)))
     assert refused.ord_status is OrdStatus.NEW
     assert not refused.is_estimate
+
+
+@pytest.mark.requirement("T12", "T14")
+def test_what_was_answered_is_not_pending_again_when_it_is_asked_for_at_another_utility() -> None:
+    again = replace(WISH, origin="c2", transact_time=later(4))
+    state = fold(ORDER, NEW, WISH, too_late(later(3)), again)
+    assert (state.ord_status, state.waits_for) == (OrdStatus.NEW, ())
+    assert fold(ORDER, NEW, WISH, again).waits_for == ("an answer to cancel cancel-1",)
+
+
+@pytest.mark.requirement("T13", "T14")
+@pytest.mark.parametrize(("said_so", "status"), [(OrdStatus.NEW, OrdStatus.NEW), (None, OrdStatus.REJECTED)])
+def test_a_refusal_because_another_version_is_in_force_does_not_reject_the_order(
+    said_so: OrdStatus | None, status: OrdStatus
+) -> None:
+    refused = replace(too_late(later(3)), cxl_rej_reason=CxlRejReason.UNKNOWN_ORDER, ord_status=said_so)
+    assert fold(refused).ord_status is status
 
 
 @pytest.mark.requirement("T14")
@@ -519,6 +545,8 @@ def test_a_stop_is_no_fill_holds_through_fills_and_ends_with_the_order() -> None
     assert fold(ORDER, NEW, stopped, HALF).ord_status is OrdStatus.STOPPED
     assert fold(ORDER, NEW, stopped, HALF, REST).ord_status is OrdStatus.FILLED
     assert fold(ORDER, NEW, stopped, HALF, CANCELED).ord_status is OrdStatus.CANCELED
+    too_late_said = replace(stopped, transact_time=later(5), ord_status=OrdStatus.STOPPED)
+    assert fold(ORDER, NEW, HALF, CANCELED, too_late_said).ord_status is OrdStatus.CANCELED
 
 
 TOMORROW = 24 * 3600
