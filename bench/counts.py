@@ -22,7 +22,7 @@ from chalicelib.tables.store import Store
 from infrastructure.event_sources import QueueSource
 from infrastructure.faults import Interposed
 from simulation.workload import BROKER
-from simulation.world import ACCOUNTS, SECRET, START, MemoryQueue, Stream, World
+from simulation.world import ACCOUNTS, SECRET, STARTS, MemoryQueue, Stream, World
 
 from .samples import default_enterprise
 
@@ -278,7 +278,7 @@ def _enter(world: CountedWorld, limit: Decimal) -> Placed:
         price=limit,
     )
     here = world.here("c1")
-    order = NewOrder(terms=terms, transact_time=START)
+    order = NewOrder(terms=terms, transact_time=STARTS[0])
     placed: Placed = world.ask(
         "c1",
         lambda: entry.enter_order(order, BROKER, here.desk(), records=here.own(), clock=here.clock),

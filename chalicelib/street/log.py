@@ -1,12 +1,14 @@
 """The log of an order: what its street utility has said of it, and what it has been asked since."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from ..records.fix import ExecRestatementReason, ExecType
 from ..records.numbers import Number
 from ..records.orders import (
+    EXECUTIONS,
     Claim,
     ExecutionReport,
     Found,
@@ -23,6 +25,7 @@ from ..tables.reading import read_all
 from ..tables.store import Store, span
 from .venues import Working
 
+_ZERO = Decimal(0)
 _ENDINGS = (ExecType.CANCELED, ExecType.EXPIRED, ExecType.REJECTED)
 _GRANTS = (ExecType.CANCELED, ExecType.REPLACED)
 _PENDING = (ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE)
@@ -99,6 +102,26 @@ class Log:
     def fills(self) -> Sequence[ExecutionReport]:
         return [report for report in self.reports if report.exec_type is ExecType.TRADE]
 
+    @cached_property
+    def executed(self) -> Mapping[str, ExecutionReport]:
+        """What each ExecID stands for now: of a corrected execution the correction, by either's ExecID."""
+        executed: dict[str, ExecutionReport] = {}
+        for report in self.reports:
+            if report.exec_type is ExecType.TRADE:
+                executed[report.exec_id] = report
+            elif report.exec_type in EXECUTIONS:
+                before = executed.get(report.exec_ref_id or "")
+                for name in [name for name, meant in executed.items() if meant is before]:
+                    executed[name] = report
+                executed[report.exec_id] = report
+        return executed
+
+    @property
+    def paid(self) -> Decimal:
+        """What the executions that count come to: exactly, as AvgPx does not."""
+        counting = {report.exec_id: report for report in self.executed.values()}.values()
+        return sum(((r.last_qty or _ZERO) * (r.last_px or _ZERO) for r in counting), _ZERO)
+
     @property
     def unanswered(self) -> OrderRequest | None:
         """The first request that has had no answer, by its time."""
@@ -110,11 +133,11 @@ class Log:
     def unheeded(self) -> Notice | None:
         """The first notice that has not been reported; one about an execution that is not here never is."""
         heeded = {report.notice_id for report in self.reports}
-        known = {report.exec_id for report in self.reports}
         open_ = [
             notice
             for notice in self.notices
-            if notice.notice_id not in heeded and (notice.exec_ref_id is None or notice.exec_ref_id in known)
+            if notice.notice_id not in heeded
+            and (notice.exec_type not in EXECUTIONS or notice.exec_ref_id in self.executed)
         ]
         return min(open_, key=lambda notice: (notice.transact_time, notice.sort_key), default=None)
 
@@ -133,7 +156,7 @@ class Log:
             since=max(r.transact_time for r in self.reports if r.exec_type in _JOINS),
             last_fill=fills[-1].transact_time if fills else None,
             cum_qty=self.cum_qty,
-            paid=(self.last.avg_px or Decimal(0)) * self.cum_qty,
+            paid=self.paid,
             triggered=any(r.exec_type is ExecType.TRIGGERED for r in self.reports),
         )
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ..records.fix import ExecRestatementReason, ExecType
-from ..records.orders import Claim, Notice, following
+from ..records.orders import EXECUTIONS, Claim, Notice, following
 from ..records.times import stamp
 from ..tables.store import Store
 
@@ -39,6 +39,7 @@ def give_notice(
     A bust or a correction names the execution, a correction and a guarantee the quantity and the price.
     """
     assert exec_type in SAID, f"{exec_type} is nothing that a venue says by itself"
+    assert exec_type not in EXECUTIONS or exec_ref_id is not None, "which execution?"
     notice = following(
         claim,
         Notice,

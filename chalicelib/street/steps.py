@@ -284,7 +284,7 @@ def _fill(fill: Fill, log: Log, origin: str, listed: Listed, now: datetime) -> E
     assert order_qty is not None, "a venue that fills an order knows how much it is for"
     cum_qty = log.cum_qty + fill.quantity
     leaves_qty = max(order_qty - cum_qty, _ZERO)
-    paid = (last.avg_px or _ZERO) * log.cum_qty + fill.price * fill.quantity
+    paid = log.paid + fill.price * fill.quantity
     return _report(
         log,
         origin,
@@ -333,13 +333,15 @@ def _heed(notice: Notice, log: Log, origin: str, listed: Listed, now: datetime) 
             said |= {"order_qty": order_qty, "leaves_qty": leaves}
         case ExecType.CANCELED:
             return _end(log, origin, now, ExecType.CANCELED, OrdStatus.CANCELED, **said)
+    if log.is_ended:
+        # It is said, and changes nothing any more.
+        said.pop("ord_status", None)
     return _goes_on(log, origin, now, **said, exec_type=notice.exec_type)
 
 
 def _change(notice: Notice, log: Log, origin: str, listed: Listed, said: dict[str, Any]) -> ExecutionReport:
     """A bust or a correction: what the execution was goes with it, for whoever books it."""
-    executed = _executed(log)
-    prior = executed[notice.exec_ref_id or ""]
+    prior = log.executed[notice.exec_ref_id or ""]
     is_bust = notice.exec_type is ExecType.TRADE_CANCEL
     quantity = _ZERO if is_bust else notice.last_qty
     price = prior.last_px if notice.last_px is None else notice.last_px
@@ -348,7 +350,7 @@ def _change(notice: Notice, log: Log, origin: str, listed: Listed, said: dict[st
     assert prior.last_qty is not None
     assert prior.last_px is not None
     cum_qty = log.cum_qty - prior.last_qty + quantity
-    paid = (log.last.avg_px or _ZERO) * log.cum_qty - prior.last_px * prior.last_qty + price * quantity
+    paid = log.paid - prior.last_px * prior.last_qty + price * quantity
     order_qty = log.terms.order_qty
     assert order_qty is not None, "what has been executed has a quantity"
     leaves = _ZERO if log.is_ended else max(order_qty - cum_qty, _ZERO)
@@ -380,20 +382,6 @@ def _settles(execution: ExecutionReport, listed: Listed) -> str:
     instrument = listed(execution.symbol)
     rules = instrument.rules if instrument is not None else EQUITY
     return f"{settlement_date(execution.transact_time.date(), rules):%Y%m%d}"
-
-
-def _executed(log: Log) -> dict[str, ExecutionReport]:
-    """What each ExecID stands for now: of a corrected execution the correction, by either's ExecID."""
-    executed: dict[str, ExecutionReport] = {}
-    for report in log.reports:
-        if report.exec_type is ExecType.TRADE:
-            executed[report.exec_id] = report
-        elif report.exec_type in (ExecType.TRADE_CORRECT, ExecType.TRADE_CANCEL):
-            before = executed.get(report.exec_ref_id or "")
-            for name in [name for name, meant in executed.items() if meant is before]:
-                executed[name] = report
-            executed[report.exec_id] = report
-    return executed
 
 
 def _money(prior: ExecutionReport, quantity: Decimal, price: Decimal) -> Decimal | None:

@@ -33,6 +33,7 @@ from chalicelib.records.orders import (
     Released,
     ReplaceRequested,
     Terms,
+    average_px,
     claim_key,
     following,
 )
@@ -580,6 +581,28 @@ def test_a_bust_after_the_cancel_leaves_nothing_to_be_executed(s1: StreetUtility
     s1.receive(notice(LARGE, ExecType.TRADE_CANCEL, at=later(2), exec_ref_id=first.exec_id), now=later(2))
     s1.run(LARGE)
     assert s1.told()[-1] == (ExecType.TRADE_CANCEL, 0, 0)
+    assert s1.reports()[-1].ord_status is OrdStatus.CANCELED
+
+
+@pytest.mark.requirement("T13")
+def test_the_average_price_is_exact_after_many_executions(s1: StreetUtility) -> None:
+    s1.exchange = SimulatedExchange(
+        bars={"IBM": (bar("10.01", "12.97", "8.53", "11.11", volume=2800),)}, epoch=NOW, tick=seconds(15)
+    )
+    order = placed(terms(qty=250))
+    s1.receive(order)
+    s1.run(order)
+    trades = [report for report in s1.reports() if report.exec_type is TRADE]
+    assert len(trades) > 20
+    paid = sum((r.last_qty or 0) * (r.last_px or 0) for r in trades)
+    assert trades[-1].avg_px == average_px(Decimal(paid), Decimal(250))
+
+
+@pytest.mark.requirement("T13")
+def test_what_is_said_after_the_end_does_not_hide_it(s1: StreetUtility) -> None:
+    s1.receive(RESTING)
+    s1.receive(cancel(RESTING, at=later(1)), now=later(1))
+    s1.receive(notice(RESTING, ExecType.SUSPENDED, at=later(2)), now=later(2))
     assert s1.reports()[-1].ord_status is OrdStatus.CANCELED
 
 
