@@ -14,7 +14,7 @@ from typing import Any
 
 from chalicelib.customer import entry, inquiry
 from chalicelib.customer.entry import NewCancel, NewOrder
-from chalicelib.enterprise import Side
+from chalicelib.enterprise import Holding, Side
 from chalicelib.records.fix import BuySell, OrdType
 from chalicelib.records.orders import Placed, Terms
 from chalicelib.records.record import Item, item_bytes
@@ -114,9 +114,10 @@ class CountedWorld(World):
         # Signs of life and prices, once: nobody is silent for the next thirty seconds.
         self.advance(timedelta(0))
         self.drain()
-        # What is listed is read once a minute, by whoever takes orders: no part of an order either.
-        for customer in self.enterprise.on(Side.CUSTOMER):
-            self.here(customer.name).instruments.find("AAPL", self.now)
+        # What is listed is read once a minute, by whoever takes or executes orders: no part of them either.
+        for utility in (*self.enterprise.on(Side.CUSTOMER), *self.enterprise.on(Side.STREET)):
+            if Holding.FIRM in utility.holdings:
+                self.here(utility.name).instruments.find("AAPL", self.now)
 
     @contextmanager
     def counting(self) -> Iterator[tuple[Tally, Tally]]:

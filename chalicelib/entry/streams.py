@@ -28,9 +28,9 @@ from ..tables.attributes import decode
 from ..tables.store import Store
 from .reactions import react as react_to
 
-streams = Blueprint(f"{__name__}.streams")
-timers = Blueprint(f"{__name__}.timers")
-market = Blueprint(f"{__name__}.market")
+streams = Blueprint(__name__)
+timers = Blueprint(__name__)
+market = Blueprint(__name__)
 
 _log = logging.getLogger(__name__)
 
