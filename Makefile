@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: run demo rfq-demo test races check simulate mistakes explore explore-all explore-mistakes package requirements
+.PHONY: run demo rfq-demo test races check simulate mistakes explore explore-all explore-mistakes package deploy-local requirements
 
 run: .venv/installed
 	$(BIN)/python -m infrastructure run
@@ -51,6 +51,11 @@ ARCHITECTURE ?= arm64
 package: .venv/installed
 	$(BIN)/python -m infrastructure package --architecture $(ARCHITECTURE)
 	$(BIN)/cfn-lint build/*/template.json
+
+# The packaged enterprise on a local cloud, and the stories played against it: for a machine as this one is.
+deploy-local: .venv/installed
+	$(BIN)/python -m infrastructure package --architecture $(shell uname -m | sed s/aarch64/arm64/)
+	$(BIN)/python -m infrastructure.deployment.rehearsal
 
 bench: .venv/installed
 	$(BIN)/python -m bench

@@ -43,7 +43,9 @@ def is_free(port: int) -> bool:
         return True
 
 
-def start_engine(port: int, log: Path, seconds_max: float = 15) -> subprocess.Popen[bytes]:
+def start_engine(
+    port: int, log: Path, seconds_max: float = 15, services: str = _SERVICES
+) -> subprocess.Popen[bytes]:
     """Start an engine and wait until it answers; EngineError if it does not."""
     command = [sys.executable, "-m", "ministack"]
     environment = {
@@ -51,7 +53,7 @@ def start_engine(port: int, log: Path, seconds_max: float = 15) -> subprocess.Po
         **local_credentials(),
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
-        "SERVICES": _SERVICES,
+        "SERVICES": services,
     }
     with log.open("wb") as output:
         try:

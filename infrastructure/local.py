@@ -108,6 +108,49 @@ class Layout:
         return {u.name: self.url(u.name) for u in self.enterprise.on(Side.CUSTOMER)}
 
 
+def traders_of(enterprise: Enterprise) -> dict[str, dict[str, str]]:
+    """Where each trader deals, if the enterprise file has it."""
+    principals = {principal.name: principal for principal in enterprise.principals}
+    return {
+        who: {"principal": name, "terminal": terminal, "node": principals[name].node}
+        for who, (name, terminal) in TRADERS.items()
+        if name in principals and terminal in principals[name].terminals
+    }
+
+
+def make_tokens(enterprise: Enterprise, issuer: Issuer) -> dict[str, str]:
+    """A token for each customer, each trader, and the back office."""
+
+    def token(who: str, accounts: Iterable[str], **deals: str) -> str:
+        return issuer.token(
+            who,
+            accounts,
+            audience=enterprise.name,
+            issuer=ISSUER,
+            now=datetime.now(UTC),
+            lifetime=timedelta(hours=12),
+            **deals,
+        )
+
+    tokens = {who: token(who, accounts) for who, accounts in CUSTOMERS.items()}
+    for who, deals in traders_of(enterprise).items():
+        tokens[who] = token(who, (), principal=deals["principal"], terminal=deals["terminal"])
+    if enterprise.principals:
+        tokens[BACK_OFFICE] = token(BACK_OFFICE, [principal.name for principal in enterprise.principals])
+    return tokens
+
+
+def seed(enterprise: Enterprise, secret: bytes, endpoint: str) -> None:
+    """Have the firm list what may be traded, and open the accounts of those who try it."""
+    firm = enterprise.on(Side.FIRM)[0]
+    table = enterprise.table(firm.name, Holding.FIRM)
+    books = Books(name=firm.name, records=DynamoDBStore(table, firm.region, endpoint))
+    for listing in load_listings(INSTRUMENTS_FILE):
+        list_instrument(listing, books, now=datetime.now(UTC))
+    for account in CUSTOMERS["broker"]:
+        open_account(account, account_key(account, secret), _BROUGHT_IN, books, now=datetime.now(UTC))
+
+
 class Supervisor:
     """Starts, stops and restarts the processes of one enterprise."""
 
@@ -168,38 +211,9 @@ class Supervisor:
             "engine": address(self._layout.engine_port),
             "secret": self._secret.hex(),
             "urls": {name: self._layout.url(name) for name in self._layout.ports},
-            "tokens": self._tokens(),
-            "traders": self._traders(),
+            "tokens": make_tokens(self._layout.enterprise, self._issuer),
+            "traders": traders_of(self._layout.enterprise),
         }
-
-    def _traders(self) -> dict[str, dict[str, str]]:
-        """Where each trader deals, if the enterprise file has it."""
-        principals = {principal.name: principal for principal in self._layout.enterprise.principals}
-        return {
-            who: {"principal": name, "terminal": terminal, "node": principals[name].node}
-            for who, (name, terminal) in TRADERS.items()
-            if name in principals and terminal in principals[name].terminals
-        }
-
-    def _tokens(self) -> dict[str, str]:
-        """A token for each customer, each trader, and the back office."""
-        tokens = {who: self._token(who, accounts) for who, accounts in CUSTOMERS.items()}
-        for who, deals in self._traders().items():
-            tokens[who] = self._token(who, (), principal=deals["principal"], terminal=deals["terminal"])
-        if principals := self._layout.enterprise.principals:
-            tokens[BACK_OFFICE] = self._token(BACK_OFFICE, [principal.name for principal in principals])
-        return tokens
-
-    def _token(self, who: str, accounts: Iterable[str], **deals: str) -> str:
-        return self._issuer.token(
-            who,
-            accounts,
-            audience=self._layout.enterprise.name,
-            issuer=ISSUER,
-            now=datetime.now(UTC),
-            lifetime=timedelta(hours=12),
-            **deals,
-        )
 
     def _start_engine(self) -> None:
         layout = self._layout
@@ -208,14 +222,7 @@ class Supervisor:
         os.environ.update(local_credentials())
         provision(layout.enterprise, client("dynamodb", endpoint), client("sqs", endpoint), self._pace)
         write_replay(layout.folder / "replay.json")
-        firm = layout.enterprise.on(Side.FIRM)[0]
-        table = layout.enterprise.table(firm.name, Holding.FIRM)
-        books = Books(name=firm.name, records=DynamoDBStore(table, firm.region, endpoint))
-        for listing in load_listings(INSTRUMENTS_FILE):
-            list_instrument(listing, books, now=datetime.now(UTC))
-        for account in CUSTOMERS["broker"]:
-            key = account_key(account, self._secret)
-            open_account(account, key, _BROUGHT_IN, books, now=datetime.now(UTC))
+        seed(layout.enterprise, self._secret, endpoint)
         # A socket that is shared after a fork answers whoever reads first.
         table_connection.cache_clear()
 

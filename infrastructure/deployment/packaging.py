@@ -20,6 +20,7 @@ from typing import Any
 from chalicelib.enterprise import Enterprise, Side, Utility
 
 from ..event_sources import StreamSource, event_sources
+from ..prices import write_replay
 from .grants import policy
 from .template import EVERY, side_template
 
@@ -90,6 +91,7 @@ def build_zip(enterprise: Enterprise, file: Path, utility: Utility, to: Path, ar
             made.extractall(content)
         _install(content, architecture)
         shutil.copy(file, content / "enterprise.toml")
+        write_replay(content / "replay.json")
         _compile(content)
         _zip(content, to)
     return to.stat().st_size
@@ -124,7 +126,11 @@ def _streams(enterprise: Enterprise, utility: Utility, function: str) -> list[St
 
 def _config(utility: Utility, functions: tuple[str, ...]) -> dict[str, Any]:
     """Chalice's configuration of a utility."""
-    environment = {"THREESIDE_UTILITY": utility.name, "THREESIDE_ENTERPRISE": "enterprise.toml"}
+    environment = {
+        "THREESIDE_UTILITY": utility.name,
+        "THREESIDE_ENTERPRISE": "enterprise.toml",
+        "THREESIDE_REPLAY": "replay.json",
+    }
     own = {f: {"iam_policy_file": f"{f}.json"} for f in functions if f != "api_handler"}
     return {
         "version": "2.0",

@@ -82,6 +82,18 @@ PARAMETERS = {
     },
     "Issuer": {"Type": "String", "Description": "Who issues tokens: the iss that they must have."},
     "Jwks": {"Type": "String", "Description": "The issuer's key set: inline, or at an https address."},
+    "TickSeconds": {
+        "Type": "Number",
+        "Default": 15,
+        "MinValue": 0.5,
+        "Description": "How long the simulated markets show a price.",
+    },
+    "TurnSeconds": {
+        "Type": "Number",
+        "Default": 120,
+        "MinValue": 1,
+        "Description": "How long each turn of a conversation between banks may take.",
+    },
     "Operators": {
         "Type": "String",
         "Default": "",
@@ -310,6 +322,8 @@ def _functions(
                         "THREESIDE_SECRET": {"Ref": "Secret"},
                         "THREESIDE_ISSUER": {"Ref": "Issuer"},
                         "THREESIDE_JWKS": {"Ref": "Jwks"},
+                        "THREESIDE_TICK_SECONDS": {"Ref": "TickSeconds"},
+                        "THREESIDE_TURN_SECONDS": {"Ref": "TurnSeconds"},
                     }
                 },
             },

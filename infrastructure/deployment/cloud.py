@@ -1,0 +1,146 @@
+"""Deploying a packaged enterprise: the same with an AWS profile as on a local cloud, but for an endpoint."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.enterprise import Enterprise, Utility
+
+# Making all of a utility takes some minutes on AWS.
+_SECONDS_MAX = 1800
+
+
+class DeploymentError(Exception):
+    """A utility cannot be deployed; the message says which, and why."""
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Where to deploy: AWS by a profile, or whatever answers at an endpoint as AWS does."""
+
+    profile: str | None = None
+    endpoint: str | None = None
+
+    def client(self, service: str, region: str) -> Any:
+        """A client of a service in a region."""
+        return _client(service, region, self.profile, self.endpoint)
+
+    def url(self, api: str, region: str) -> str:
+        """Where a utility's routes are."""
+        if self.endpoint is not None:
+            return f"{self.endpoint}/_aws/execute-api/{api}/api"
+        return f"https://{api}.execute-api.{region}.amazonaws.com/api"
+
+
+@cache
+def _client(service: str, region: str, profile: str | None, endpoint: str | None) -> Any:
+    session = boto3.Session(profile_name=profile, region_name=region)
+    return session.client(service, endpoint_url=endpoint)
+
+
+def deploy(
+    enterprise: Enterprise, build: Path, cloud: Cloud, parameters: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Deploy every utility from what `make package` made, each as a stack: its name and address.
+
+    Again over what is there, it is an upgrade. DeploymentError before anything is created if a region
+    cannot be reached or a utility has not been packaged.
+    """
+    for utility in enterprise.utilities:
+        _expect_packaged(utility, build)
+        _expect_reachable(utility, cloud)
+    for utility in enterprise.utilities:
+        yield utility.name, _deploy(enterprise, utility, build / utility.name, cloud, parameters)
+
+
+def _expect_packaged(utility: Utility, build: Path) -> None:
+    for name in ("template.json", "deployment.zip"):
+        if not (build / utility.name / name).exists():
+            raise DeploymentError(f"{utility.name}: no {name} in {build / utility.name}: make package first")
+
+
+def _expect_reachable(utility: Utility, cloud: Cloud) -> None:
+    try:
+        cloud.client("sts", utility.region).get_caller_identity()
+    except (BotoCoreError, ClientError, ValueError) as error:
+        raise DeploymentError(f"{utility.name}: region {utility.region!r}: {error}") from None
+
+
+def _deploy(
+    enterprise: Enterprise, utility: Utility, made: Path, cloud: Cloud, parameters: Mapping[str, str]
+) -> str:
+    stack = f"{enterprise.name}-{utility.name}"
+    template = json.loads((made / "template.json").read_text())
+    asked = {
+        "StackName": stack,
+        "TemplateURL": _upload(stack, utility, template, made / "deployment.zip", cloud),
+        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+        "Capabilities": ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+    }
+    formation = cloud.client("cloudformation", utility.region)
+    try:
+        _create_or_update(formation, asked)
+        outputs = _await(formation, stack)
+    except ClientError as error:
+        raise DeploymentError(f"{stack}: {error}") from None
+    return cloud.url(outputs["RestAPIId"], utility.region)
+
+
+def _upload(stack: str, utility: Utility, template: dict[str, Any], package: Path, cloud: Cloud) -> str:
+    """Put the package and its template where CloudFormation finds them: the template's address."""
+    storage = cloud.client("s3", utility.region)
+    account = cloud.client("sts", utility.region).get_caller_identity()["Account"]
+    bucket = f"threeside-packages-{account}-{utility.region}"
+    where = {} if utility.region == "us-east-1" else {"LocationConstraint": utility.region}
+    with suppress(storage.exceptions.BucketAlreadyOwnedByYou):
+        storage.create_bucket(Bucket=bucket, **({"CreateBucketConfiguration": where} if where else {}))
+    key = f"{stack}/{package.stat().st_mtime_ns}"
+    storage.upload_file(str(package), bucket, f"{key}/deployment.zip")
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = f"s3://{bucket}/{key}/deployment.zip"
+    storage.put_object(Bucket=bucket, Key=f"{key}/template.json", Body=json.dumps(template))
+    address = cloud.endpoint or f"https://s3.{utility.region}.amazonaws.com"
+    return f"{address}/{bucket}/{key}/template.json"
+
+
+def _create_or_update(formation: Any, asked: Mapping[str, Any]) -> None:
+    try:
+        formation.create_stack(**asked)
+        return
+    except formation.exceptions.AlreadyExistsException:
+        pass
+    try:
+        formation.update_stack(**asked)
+    except ClientError as error:
+        if "No updates are to be performed" not in str(error):
+            raise
+
+
+def _await(formation: Any, stack: str) -> dict[str, str]:
+    """Wait until a stack is made: its outputs."""
+    give_up = time.monotonic() + _SECONDS_MAX
+    while time.monotonic() < give_up:
+        (described,) = formation.describe_stacks(StackName=stack)["Stacks"]
+        status = described["StackStatus"]
+        if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+        if not status.endswith("IN_PROGRESS"):
+            raise DeploymentError(f"{stack}: {status}: {_reason(formation, stack)}")
+        time.sleep(0.2)
+    raise DeploymentError(f"{stack}: not made within {_SECONDS_MAX} s")
+
+
+def _reason(formation: Any, stack: str) -> str:
+    """The first thing that went wrong."""
+    events = formation.describe_stack_events(StackName=stack)["StackEvents"]
+    failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
+    return "; ".join(f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in failed[-1:])
