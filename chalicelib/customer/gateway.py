@@ -31,11 +31,18 @@ LEFT_ALONE = timedelta(seconds=5)
 PATIENCE = timedelta(seconds=10)
 
 # What a proxy, or the utility itself, says when the utility cannot do its work now.
-_NO_ANSWER = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+_NO_ANSWER = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
 
 
 class NoAnswer(Exception):
-    """One utility did not answer: no connection, no answer in time, or one that says 502, 503 or 504."""
+    """One utility did not answer: no connection, no answer in time, or one that says 429, 502, 503 or 504."""
 
 
 class NobodyAnswered(Exception):

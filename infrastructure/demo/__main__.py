@@ -24,7 +24,7 @@ _SCENES = (
     failures.street_utility_killed_before_claim,
     failures.street_utility_killed_after_claim,
     failures.firm_killed,
-    scenes.thousand_orders,
+    scenes.many_orders,
     audit.play,
 )
 _PORT = 8500

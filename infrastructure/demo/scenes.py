@@ -23,7 +23,6 @@ from .story import Story
 
 TIMED_ORDERS = 50
 MEDIAN_SECONDS_MAX = 1.5
-IMPORTED_ORDERS = 1000
 SYMBOLS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 
 
@@ -218,10 +217,10 @@ def repeated_cl_ord_id(stage: Stage, story: Story) -> None:
         expect(refused.get("OrdRejReason") == "6", "another reason")
 
 
-def thousand_orders(stage: Stage, story: Story) -> None:
-    with story.step(f"{IMPORTED_ORDERS} orders are imported from a file", "all accepted, all Filled") as came:
+def many_orders(stage: Stage, story: Story) -> None:
+    with story.step(f"{stage.imported} orders are imported from a file", "all accepted, all Filled") as came:
         file = stage.folder / "orders.csv"
-        write_orders(file)
+        write_orders(file, stage.imported)
         started = time.monotonic()
         command = [sys.executable, "-m", "infrastructure", "--folder", str(stage.folder)]
         imported = subprocess.run(
@@ -234,19 +233,19 @@ def thousand_orders(stage: Stage, story: Story) -> None:
         accepted = [result["OrderID"] for result in results if "OrderID" in result]
         came.append(f"{len(accepted)} accepted in {time.monotonic() - started:.1f} s")
         filled = until(
-            lambda count: count == IMPORTED_ORDERS, lambda: count_filled(stage, accepted), 300, every=1
+            lambda count: count == stage.imported, lambda: count_filled(stage, accepted), 300, every=1
         )
         came.append(f"{filled} filled after {time.monotonic() - started:.1f} s")
-        expect(len(accepted) == filled == IMPORTED_ORDERS, "not all")
+        expect(len(accepted) == filled == stage.imported, "not all")
 
 
-def write_orders(file: Path) -> None:
+def write_orders(file: Path, count: int) -> None:
     """A file of market orders, spread over all accounts and symbols."""
     accounts = CUSTOMERS["broker"]
     with file.open("w", newline="") as target:
         rows = csv.writer(target)
         rows.writerow(["Account", "ClOrdID", "Symbol", "Side", "OrdType", "OrderQty"])
-        for n in range(IMPORTED_ORDERS):
+        for n in range(count):
             side = "1" if n % 3 else "2"
             quantity = str(1 + n % 90)
             rows.writerow([accounts[n % len(accounts)], f"import-{n}", SYMBOLS[n % 5], side, "1", quantity])

@@ -33,11 +33,12 @@ _STOP_SECONDS_MAX = 15
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A running enterprise, and the hands that the story needs on it."""
+    """A running enterprise, the hands that the story needs on it, and how many orders are imported."""
 
     enterprise: Enterprise
     folder: Path
     description: Mapping[str, Any]
+    imported: int = 1000
 
     def client(self, *names: str, who: str = "broker") -> Client:
         """Somebody who reaches these utilities, or the gateway."""

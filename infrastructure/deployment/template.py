@@ -88,6 +88,18 @@ PARAMETERS = {
         "MinValue": 0.5,
         "Description": "How long the simulated markets show a price.",
     },
+    "SignOfLifeSeconds": {
+        "Type": "Number",
+        "Default": 60,
+        "MinValue": 1,
+        "Description": "How often utilities give signs of life; three times as long without one is silence.",
+    },
+    "PatienceSeconds": {
+        "Type": "Number",
+        "Default": 60,
+        "MinValue": 1,
+        "Description": "How long a street utility may leave an order unanswered.",
+    },
     "TurnSeconds": {
         "Type": "Number",
         "Default": 120,
@@ -324,6 +336,8 @@ def _functions(
                         "THREESIDE_JWKS": {"Ref": "Jwks"},
                         "THREESIDE_TICK_SECONDS": {"Ref": "TickSeconds"},
                         "THREESIDE_TURN_SECONDS": {"Ref": "TurnSeconds"},
+                        "THREESIDE_SIGN_OF_LIFE_SECONDS": {"Ref": "SignOfLifeSeconds"},
+                        "THREESIDE_PATIENCE_SECONDS": {"Ref": "PatienceSeconds"},
                     }
                 },
             },

@@ -200,7 +200,7 @@ def test_a_utility_that_hangs_is_waited_for_once_and_then_left_alone(
 
 
 @pytest.mark.requirement("T4", "T17")
-@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_utility_that_says_it_cannot_is_passed_over(
     open_gateway: OpenGateway, utilities: tuple[Utility, Utility], status: int
 ) -> None:
