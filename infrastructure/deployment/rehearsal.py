@@ -22,12 +22,14 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.enterprise import Enterprise, Holding, Side, load_enterprise
+from chalicelib.records.record import Item
+from chalicelib.tables.attributes import encode
 
 from ..client import Client
 from ..demo import audit, failures, lives, scenes
 from ..demo.stage import Stage
 from ..demo.story import Story
-from ..engine import address, local_credentials, start_engine
+from ..engine import REGION, address, local_credentials, start_engine
 from ..event_sources import StreamSource, event_sources
 from ..local import GATEWAY, ISSUER, make_tokens, seed, traders_of
 from ..rfq_demo import orders, rest
@@ -98,12 +100,14 @@ class Deployed(Stage):
         if acts_on:
             self._narrow_inbox(name, acts_on)
         if fault is not None:
-            self.doomed[name] = self._claims(name)
+            self.doomed[name] = len(self._claims(name))
+        else:
+            self._deliver_again(name)
         self.give_sign_of_life(name)
 
     def is_running(self, name: str) -> bool:
         """One that is doomed dies once it has come to where it is to die."""
-        if name in self.doomed and (name == "c1" or self._claims(name) > self.doomed[name]):
+        if name in self.doomed and (name == "c1" or len(self._claims(name)) > self.doomed[name]):
             del self.doomed[name]
             self.kill(name)
         return name not in self.stopped
@@ -145,10 +149,23 @@ class Deployed(Stage):
             found.extend(listed["EventSourceMappings"])
         return found
 
-    def _claims(self, name: str) -> int:
+    def _claims(self, name: str) -> list[Item]:
         if Holding.INBOX not in self.enterprise.utility(name).holdings:
-            return 0
-        return sum(item["RecordType"] == "Claim" for item in self.everything(name, Holding.INBOX))
+            return []
+        return [item for item in self.everything(name, Holding.INBOX) if item["RecordType"] == "Claim"]
+
+    def _deliver_again(self, name: str) -> None:
+        """What a utility did not see while it was narrowed is handed to it again, as after any failure."""
+        table = self.enterprise.table(name, Holding.INBOX)
+        for item in self._claims(name):
+            record = {
+                "eventName": "INSERT",
+                "eventSourceARN": f"arn:aws:dynamodb:{REGION}:000000000000:table/{table}/stream/again",
+                "dynamodb": {"SequenceNumber": "1", "NewImage": encode(item)},
+            }
+            self._functions(name).invoke(
+                FunctionName=self._function(name, "react"), Payload=json.dumps({"Records": [record]})
+            )
 
     def _functions(self, name: str) -> Any:
         return self.cloud.client("lambda", self.enterprise.utility(name).region)
