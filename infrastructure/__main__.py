@@ -25,6 +25,7 @@ from chalicelib.tables.dynamodb import DynamoDBStore
 from chalicelib.tables.store import StoreError
 
 from .client import Client, RequestRefused
+from .deployment.cloud import Cloud, DeploymentError, deploy
 from .deployment.packaging import ARCHITECTURES, PackageError
 from .deployment.packaging import package as package_enterprise
 from .engine import EngineError, local_credentials
@@ -50,6 +51,7 @@ _SIDES = {"buy": "1", "sell": "2"}
 _ORD_TYPES = {(False, False): "1", (True, False): "2", (False, True): "3", (True, True): "4"}
 _TIMES_IN_FORCE = {"day": "0", "cancel": "1", "now": "3", "kill": "4"}
 _EXPECTED_ERRORS = (
+    DeploymentError,
     EnterpriseError,
     EngineError,
     LocalError,
@@ -180,6 +182,25 @@ def package(paths: Mapping[str, Path], to: Path, architecture: str) -> None:
     enterprise = load_enterprise(paths["file"])
     for what, size in package_enterprise(enterprise, paths["file"].resolve(), to.resolve(), architecture):
         click.echo(f"{what:<24}{size / 1e6:8.2f} MB")
+
+
+@main.command("deploy")
+@click.option("--profile", help="Whose account: a profile of AWS's command line.")
+@click.option("--build", type=click.Path(path_type=Path), default=Path("build"), show_default=True)
+@click.option("--secret", envvar="THREESIDE_SECRET", required=True, help="Keys the hashes in numbers.")
+@click.option("--issuer", required=True, help="Who issues tokens.")
+@click.option("--jwks", required=True, help="The issuer's key set, inline or at an https address.")
+@click.option("--operators", default="", help="The ARN of a topic for alarms.")
+@click.pass_obj
+@command
+def deploy_enterprise(
+    paths: Mapping[str, Path], /, profile: str | None, build: Path, **parameters: str
+) -> None:
+    """Deploy every utility from what `package` made; again over what is there, it is an upgrade."""
+    enterprise = load_enterprise(paths["file"])
+    named = {name.capitalize(): value for name, value in parameters.items()}
+    for name, url in deploy(enterprise, build, Cloud(profile=profile), named):
+        click.echo(f"{name:<16}{url}")
 
 
 @main.command()

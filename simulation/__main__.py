@@ -20,7 +20,7 @@ from rich.table import Table
 
 from .mistakes import MISTAKES, Mistake, plant
 
-_HISTORIES = 15
+_HISTORIES = 12
 _STEPS = 50
 _KINDS = ("Lost", "Doubled", "Divergent", "Unbalanced")
 

@@ -26,8 +26,8 @@ from chalicelib.state.conversations import Conversation, fold_conversation
 from chalicelib.state.holdings import fold_holdings
 from chalicelib.tables.reading import read_ledger
 
-from .checks import Divergent, Doubled, Lost, Unbalanced, hold
-from .traders import PRINCIPALS, TRADERS, Traders, file_of
+from .findings import Divergent, Doubled, Lost, Unbalanced, hold
+from .traders import DESK, PRINCIPALS, TRADERS, Traders, file_of
 from .world import SECRET, World
 
 _Subject = tuple[frozenset[str], str]
@@ -360,7 +360,7 @@ def check_told(world: World, traders: Traders) -> None:
 
 def check_panels(world: World, traders: Traders) -> None:
     """Every panel that is taken can be cleared, and no call is still in a queue."""
-    for by in TRADERS:
+    for by in (*TRADERS, DESK):
         node = world.node(by.principal)
         panels = panels_of(world, by.principal, by.trader)
         for conversation in panels.conversations.values() if panels is not None else ():

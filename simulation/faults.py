@@ -24,7 +24,8 @@ class Faults:
 
     `dies_at` counts down the writes of a utility; `loses` the answers it is still to lose, `conflicts`
     the transactions of it that are still to meet others'; `cut` has the pairs of utility and owner of
-    tables that cannot reach each other. `meanwhile` is what happens just before a utility's next write:
+    tables that cannot reach each other, `silent` the street utilities whose exchange does not answer.
+    `meanwhile` is what happens just before a utility's next write:
     after whatever that rests on was read.
     """
 
@@ -32,6 +33,7 @@ class Faults:
     loses: dict[str, int] = field(default_factory=dict)
     conflicts: dict[str, int] = field(default_factory=dict)
     cut: set[tuple[str, str]] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
     meanwhile: dict[str, Callable[[], None]] = field(default_factory=dict)
     struck: Counter[str] = field(default_factory=Counter)
 
@@ -42,6 +44,7 @@ class Faults:
         self.conflicts.clear()
         self.meanwhile.clear()
         self.cut.clear()
+        self.silent.clear()
 
     def before_write(self, by: str) -> None:
         happens = self.meanwhile.pop(by, None)
@@ -75,6 +78,12 @@ class Faults:
         del self.dies_at[by]
         self.struck[f"killed {moment} a write"] += 1
         raise Killed(by)
+
+    def hears_venue(self, by: str) -> bool:
+        """Whether the exchange answers a street utility."""
+        if by in self.silent:
+            self.struck["venue silent"] += 1
+        return by not in self.silent
 
     def reach(self, by: str, owner: str) -> None:
         """Unreachable if the link is down."""

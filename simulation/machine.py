@@ -1,10 +1,9 @@
 """The state machine that makes histories: what customers do, what is delivered, and what goes wrong."""
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
-from decimal import Decimal
+from collections.abc import Callable, Sequence
+from dataclasses import replace as replaced
+from datetime import datetime, timedelta
 from hashlib import sha256
 from random import Random
 
@@ -25,21 +24,26 @@ from chalicelib.records.numbers import OrderID
 from chalicelib.rfq.decisions import Policy
 from chalicelib.rfq.node import Trader
 
+from .books import check_books, check_dealt
 from .checks import Watch, check_all
 from .deals import DealingWatch, check_dealing, deals
-from .traders import PRINCIPALS, SYMBOLS, TRADERS, Traders, colleagues
-from .workload import Workload, other_terms, out_of_reach
-from .world import ACCOUNTS, World, fingerprint, small_enterprise
+from .findings import Found
+from .traders import DESK, PRINCIPALS, SYMBOLS, TRADERS, Traders, colleagues
+from .venues import Venues
+from .workload import Workload, other_terms
+from .world import ACCOUNTS, FUND, PAIR, SHARE, STARTS, Stream, World, fingerprint, small_enterprise
 
 UTILITIES = tuple(utility.name for utility in small_enterprise().utilities)
 CUSTOMERS = ("c1", "c2")
 NODES = tuple(utility.name for utility in small_enterprise().utilities if utility.deals)
+STREETS = ("s1", "s2")
 
 # Any two clocks differ by up to a minute.
 _SKEW_SECONDS_MAX = 30
 
-# The tables through whose streams a conversation goes on.
+# The tables through whose streams a conversation goes on, and those through which an order gets to the desk.
 _BETWEEN_BANKS = ("-conversations", "-inbox")
+_TO_THE_STREET = ("-customer", "s1-inbox", "s1-street")
 
 _seeds = st.integers(min_value=0, max_value=2**32)
 _any_utility = st.sampled_from(UTILITIES)
@@ -53,6 +57,8 @@ class Enterprise(RuleBasedStateMachine):
 
     struck: Counter[str]
     digest: "Digest"
+    # What was found ends a history: what follows from it is not looked for.
+    has_ended = False
 
     @initialize(
         skews=st.lists(
@@ -61,53 +67,94 @@ class Enterprise(RuleBasedStateMachine):
             max_size=len(UTILITIES),
         ),
         policy=st.sampled_from([Policy.EARLIEST, Policy.EARLIEST, Policy.PATENT]),
+        start=st.sampled_from(STARTS),
+        silent=st.sampled_from([None, None, *STREETS]),
     )
-    def begin(self, skews: list[int], policy: Policy) -> None:
+    def begin(self, skews: list[int], policy: Policy, start: datetime, silent: str | None) -> None:
         self.world = World(
             small_enterprise(),
             {name: timedelta(seconds=skew) for name, skew in zip(UTILITIES, skews, strict=True)},
             policy,
+            start,
         )
+        if silent is not None:
+            self.world.faults.silent.add(silent)
         if any(skews):
             self.world.faults.struck["clocks differ"] += 1
         self.workload = Workload(self.world)
         self.traders = Traders(self.world)
+        self.venues = Venues(self.world)
         self.watch = Watch(self.world)
         self.dealing = DealingWatch(self.world)
-        self._between_banks = [
-            stream
-            for stream in self.world.streams
-            if stream.source.function == "react" and stream.table.name.endswith(_BETWEEN_BANKS)
-        ]
+        reacting = [stream for stream in self.world.streams if stream.source.function == "react"]
+        self._between_banks = [s for s in reacting if s.table.name.endswith(_BETWEEN_BANKS)]
+        self._to_the_street = [s for s in reacting if s.table.name.endswith(_TO_THE_STREET)]
 
     # What customers do
 
     @rule(
+        symbol=st.sampled_from([SHARE, SHARE, SHARE, SHARE, FUND, PAIR]),
         account=st.sampled_from(ACCOUNTS),
-        side=st.sampled_from(list(BuySell)),
-        quantity=st.sampled_from([1, 40, 130]),
-        limit=st.sampled_from(["market", "reachable", "out of reach"]),
-        symbol=st.sampled_from(["AAPL", "AAPL", "AAPL", "ENRN"]),
         first=_any_customer,
+        seed=_seeds,
     )
-    def place(self, account: str, side: BuySell, quantity: int, limit: str, symbol: str, first: str) -> None:
-        price = {"market": None, "reachable": Decimal("575.00"), "out of reach": out_of_reach(side)}[limit]
-        order = self.workload.place(account, side, quantity, price, symbol)
+    def place(self, symbol: str, account: str, first: str, seed: int) -> None:
+        order = self.workload.place(symbol, account, Random(seed))
         self.workload.enter_somewhere(order, (first, *(name for name in CUSTOMERS if name != first)))
 
     @precondition(lambda self: self.workload.entered)
-    @rule(place=_place, utility=_any_customer, other=st.booleans())
-    def repeat(self, place: int, utility: str, other: bool) -> None:
+    @rule(place=_place, utility=_any_customer, other=st.booleans(), resent=st.booleans())
+    def repeat(self, place: int, utility: str, other: bool, resent: bool) -> None:
         entered = self.workload.entered
         order = entered[place % len(entered)]
+        order = replaced(order, poss_resend=resent)
         self.workload.enter(other_terms(order) if other else order, utility)
 
     @precondition(lambda self: self.workload.accepted)
-    @rule(place=_place, utility=_any_customer, again=st.booleans())
-    def cancel(self, place: int, utility: str, again: bool) -> None:
-        numbers: list[OrderID] = list(self.workload.accepted)
-        number = numbers[place % len(numbers)]
-        self.workload.cancel(number, f"cancel-{number[-6:]}-{int(again)}", utility)
+    @rule(place=_place, utility=_any_customer, seed=_seeds)
+    def cancel(self, place: int, utility: str, seed: int) -> None:
+        self.workload.cancel(self._accepted(place), utility, Random(seed))
+
+    @precondition(lambda self: self.workload.accepted)
+    @rule(place=_place, times=st.integers(1, 3), seed=_seeds)
+    def replace(self, place: int, times: int, seed: int) -> None:
+        """An order is replaced, and what it becomes perhaps as well, wherever."""
+        random = Random(seed)
+        for _ in range(times):
+            self.workload.replace(self._accepted(place), random.choice(CUSTOMERS), random)
+
+    @rule(first=_any_customer, seed=_seeds)
+    def trade_currencies(self, first: str, seed: int) -> None:
+        """An order for the dealing desk, which gets there, and perhaps to a deal."""
+        random = Random(seed)
+        order = self.workload.place(PAIR, random.choice(ACCOUNTS), random)
+        self.workload.enter_somewhere(order, (first,))
+        while self._deliver_one(self._to_the_street, random) and random.random() < 0.95:
+            pass
+        self.look()
+        desks = [file for file in self.dealing.going_on() if self._is_desks(file)]
+        if desks:
+            self._go_on(desks[-1], random.choice((0, 5, 8)), random)
+
+    # What venues do
+
+    @precondition(lambda self: self.watch.courses())
+    @rule(place=_place, seed=_seeds)
+    def speak(self, place: int, seed: int) -> None:
+        """Venues say something of orders, mostly of such as are being worked, and repeat themselves."""
+        random = Random(seed)
+        for _ in range(random.randint(1, 3)):
+            known = [course for course in self.watch.courses() if course.reports]
+            worked = [course for course in known if not course.is_done]
+            if known:
+                of = worked if worked and random.random() < 0.6 else known
+                self.venues.speak(of[place % len(of)], random)
+        if random.random() < 0.3:
+            self.venues.repeat(random)
+
+    @rule(utility=st.sampled_from(STREETS))
+    def silence(self, utility: str) -> None:
+        self.world.faults.silent.add(utility)
 
     # What traders do
 
@@ -132,7 +179,7 @@ class Enterprise(RuleBasedStateMachine):
     def repeat_call(self, place: int, seed: int) -> None:
         by, request = self.traders.calls[place % len(self.traders.calls)]
         if Random(seed).random() < 0.2:
-            request = replace(request, order_qty=request.order_qty + 1)
+            request = replaced(request, order_qty=request.order_qty + 1)
         self.traders.request(by, request)
 
     @rule(turns=st.integers(2, 8), seed=_seeds)
@@ -146,14 +193,9 @@ class Enterprise(RuleBasedStateMachine):
         going_on = self.dealing.going_on()
         if not going_on:
             return
-        called = random.choice(going_on)
-        for _ in range(turns):
-            self._deliver_between_banks(random, random.choice((0, 10, 40)))
-            if self.dealing.file(called.destination, called.conversation).conclusion is not None:
-                return
-            if random.random() < 0.1:
-                self._pass_time(random.choice((70, 130)), random.random() < 0.5, random)
-            self._turn(self._whose_turn(called, random), called.conversation, random)
+        desks = [file for file in going_on if self._is_desks(file)]
+        called = random.choice(desks if desks and random.random() < 0.5 else going_on)
+        self._go_on(called, turns, random)
 
     @rule(by=_any_trader, seed=_seeds)
     def look_and_act(self, by: Trader, seed: int) -> None:
@@ -204,10 +246,13 @@ class Enterprise(RuleBasedStateMachine):
     def kill(self, utility: str, writes: int, moment: str) -> None:
         self.world.faults.dies_at[utility] = (writes, moment)
 
-    @rule(utility=_any_utility, what=st.sampled_from(["one", "all", "links"]))
+    @rule(utility=_any_utility, what=st.sampled_from(["one", "all", "links", "venues"]))
     def mend(self, utility: str, what: str) -> None:
         if what == "links":
             self.world.faults.cut.clear()
+            return
+        if what == "venues":
+            self.world.faults.silent.clear()
             return
         for name in UTILITIES:
             if name not in self.world.up and (what == "all" or name == utility):
@@ -234,14 +279,17 @@ class Enterprise(RuleBasedStateMachine):
             self.look()
 
     def teardown(self) -> None:
-        if not hasattr(self, "watch"):
+        if self.has_ended or not hasattr(self, "watch"):
             return
         self.world.settle(Random(0), self.look)
-        check_all(self.world, self.workload)
+        check_all(self.world, self.workload, self.watch)
+        check_books(self.world, self.watch.courses())
+        check_dealt(self.world, self.watch.courses())
         check_dealing(self.world, self.traders)
         self.struck.update(self.world.faults.struck)
         self.struck["(orders accepted)"] += len(self.workload.accepted)
-        self.struck["(cancels accepted)"] += len(self.workload.cancels)
+        self.struck["(requests accepted)"] += len(self.workload.requests)
+        self._count_reports()
         self.struck["(calls let out)"] += sum(told.step is Step.REQUESTED for told in self.traders.told)
         self.struck["(calls denied)"] += sum(told.step is Step.DENIED for told in self.traders.told)
         self.struck["(turns taken)"] += len(self.traders.done)
@@ -251,20 +299,48 @@ class Enterprise(RuleBasedStateMachine):
     # What rules are made of
 
     def look(self) -> None:
-        self.watch.look()
-        self.dealing.look()
+        try:
+            self.watch.look()
+            self.dealing.look()
+        except Found:
+            self.has_ended = True
+            raise
+
+    def _accepted(self, place: int) -> OrderID:
+        numbers = list(self.workload.accepted)
+        return numbers[place % len(numbers)]
+
+    def _count_reports(self) -> None:
+        for course in self.watch.courses():
+            for report in course.reports:
+                self.struck[f"(order {report.exec_type.name.lower().replace('_', ' ')})"] += 1
+                self.struck["(dealt for an order)"] += report.conversation is not None
 
     def _pass_time(self, seconds: int, timers: bool, random: Random) -> None:
         """Time passes; perhaps timers are faster than all that is under way."""
+        # What was written is judged by the time at which it was.
+        self.look()
         self.world.advance(timedelta(seconds=seconds))
         if timers:
             for utility, source in self.world.due_queues():
                 if source.function == "check":
                     self.world.deliver_queue(utility, source, random)
 
+    def _go_on(self, called: ConversationRecord, turns: int, random: Random) -> None:
+        """Take some turns of a conversation, with deliveries in between."""
+        for _ in range(turns):
+            self._deliver_between_banks(random, random.choice((0, 10, 40, 40)))
+            if self.dealing.file(called.destination, called.conversation).conclusion is not None:
+                return
+            if random.random() < 0.1:
+                self._pass_time(random.choice((70, 130)), random.random() < 0.5, random)
+            self._turn(self._whose_turn(called, random), called.conversation, random)
+
     def _whose_turn(self, called: ConversationRecord, random: Random) -> str:
-        if random.random() < 0.2:
+        if random.random() < (0.05 if self._is_desks(called) else 0.2):
             return random.choice((called.initiating, called.destination))
+        if self._is_desks(called):
+            return called.destination
         last = self.dealing.file(called.destination, called.conversation).last
         is_callers = last is not None and last.step is Step.QUOTED
         return called.initiating if is_callers else called.destination
@@ -285,11 +361,21 @@ class Enterprise(RuleBasedStateMachine):
 
     def _deliver_between_banks(self, random: Random, steps: int) -> None:
         for _ in range(steps):
-            ready = [s for s in self._between_banks if s.left and s.utility in self.world.up]
-            if not ready:
+            if not self._deliver_one(self._between_banks, random):
                 return
-            self.world.deliver_stream(random.choice(ready), random)
             self.dealing.look()
+
+    def _deliver_one(self, streams: Sequence[Stream], random: Random) -> bool:
+        """Deliver a batch of one of some streams: whether there was any."""
+        ready = [stream for stream in streams if stream.left and stream.utility in self.world.up]
+        if ready:
+            self.world.deliver_stream(random.choice(ready), random)
+        return bool(ready)
+
+    def _is_desks(self, called: ConversationRecord) -> bool:
+        """Whether a conversation was begun by the dealing desk."""
+        requested = self.dealing.file(called.initiating, called.conversation).requested
+        return requested is not None and requested.trader == DESK.trader
 
     def _moves(self, node: str, random: Random) -> list[Callable[[], None]]:
         """What may happen at a node."""

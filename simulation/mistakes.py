@@ -28,8 +28,9 @@ MISTAKES = (
     Mistake(
         name="copies are forwarded again: no origin filter",
         module="infrastructure.event_sources",
-        right='_inserted(Origin=[utility.name], RecordType=["Placed", "CancelRequested"])',
-        wrong='_inserted(RecordType=["Placed", "CancelRequested"])',
+        right="                    Origin=[utility.name],"
+        ' RecordType=["Placed", "CancelRequested", "ReplaceRequested"]\n',
+        wrong='                    RecordType=["Placed", "CancelRequested", "ReplaceRequested"]\n',
     ),
     Mistake(
         name="a claim that is there already is taken for a failure",
@@ -53,15 +54,18 @@ MISTAKES = (
     Mistake(
         name="an order is answered before it is inserted",
         module="chalicelib.customer.entry",
-        right="    taken = records.insert(placed.to_item())\n",
-        wrong="    try:\n        taken = records.insert(placed.to_item())\n"
-        "    except BaseException:  # it has been answered, whatever becomes of it\n        taken = None\n",
+        right="        taken = records.insert(placed.to_item())\n",
+        wrong="        try:\n            taken = records.insert(placed.to_item())\n"
+        "        except BaseException:  # it has been answered, whatever becomes of it\n"
+        "            taken = None\n",
     ),
     Mistake(
         name="whatever was written last has the last word",
-        module="chalicelib.state.orders",
-        right="    label = _label(mine, executions, cum_qty, terms)\n",
-        wrong="    label = _Label(mine[-1].ord_status, mine[-1].transact_time) if mine else None\n",
+        module="chalicelib.state.status",
+        right="    reports, standing, ended = history.reports, course.standing, course.ended\n",
+        wrong="    reports, standing, ended = history.reports, course.standing, course.ended\n"
+        "    if reports and reports[-1].ord_status is not None:\n"
+        "        return Label(reports[-1].ord_status, reports[-1].transact_time)\n",
     ),
     Mistake(
         name="what a peer cannot take is dropped",
@@ -89,9 +93,9 @@ MISTAKES = (
     ),
     Mistake(
         name="an execution forgets those before it",
-        module="chalicelib.street.execution",
-        right="    leaves_qty = last.leaves_qty - fill.quantity\n",
-        wrong="    leaves_qty = (log.claim.order_qty or last.leaves_qty) - fill.quantity\n",
+        module="chalicelib.street.steps",
+        right="    cum_qty = log.cum_qty + fill.quantity\n",
+        wrong="    cum_qty = fill.quantity\n",
     ),
     Mistake(
         name="nobody looks after an order that is not answered",
@@ -102,16 +106,131 @@ MISTAKES = (
     ),
     Mistake(
         name="a cancel that comes before its order is forgotten",
-        module="chalicelib.street.execution",
-        right="        cancels=tuple(cancels.values()),\n",
-        wrong="        cancels=tuple(c for c in cancels.values()"
-        " if c.transact_time > claims[0].transact_time),\n",
+        module="chalicelib.street.log",
+        right="        requests=tuple(requests.values()),\n",
+        wrong="        requests=tuple(r for r in wishes if r.transact_time > claim.transact_time),\n",
     ),
     Mistake(
         name="another entry with other terms is taken for the same order",
         module="chalicelib.street.execution",
         right="    if first.terms != order.terms:\n",
         wrong="    if False:\n",
+    ),
+    Mistake(
+        name="a bust is not booked",
+        module="infrastructure.event_sources",
+        right="ExecType=list(EXECUTIONS)",
+        wrong='ExecType=["F", "G"]',
+    ),
+    Mistake(
+        name="a correction is booked, and what it corrects is not taken back",
+        module="chalicelib.firm.booking",
+        right="        prior = _amounts(execution.prior_last_qty, execution.prior_last_px,"
+        " execution.prior_net_money)\n",
+        wrong="",
+    ),
+    Mistake(
+        name="what is busted after its correction is busted as it was at first",
+        module="chalicelib.street.log",
+        right="                for name in [name for name, meant in executed.items() if meant is before]:\n"
+        "                    executed[name] = report\n",
+        wrong="",
+    ),
+    Mistake(
+        name="an order is let go of under a key of its own",
+        module="chalicelib.records.orders",
+        right="    exec_id: str\n    text: str | None = None\n\n"
+        "    def _event(self) -> str:\n        return self.exec_id\n",
+        wrong="    exec_id: str\n    text: str | None = None\n\n"
+        '    def _event(self) -> str:\n        return f"released#{self.exec_id}"\n',
+    ),
+    Mistake(
+        name="the last that could try lets go of an order as well",
+        module="chalicelib.street.execution",
+        right="    elif at.is_last(claim):\n",
+        wrong="    elif False:\n",
+    ),
+    Mistake(
+        name="nobody tries another when an order has been let go of",
+        module="chalicelib.entry.reactions",
+        right="    (Side.CUSTOMER, Released): _try_another,\n",
+        wrong="",
+    ),
+    Mistake(
+        name="a replacement for less than was executed is made as it is",
+        module="chalicelib.street.steps",
+        right="    return replace(terms, order_qty=max(terms.order_qty, log.cum_qty))\n",
+        wrong="    return terms\n",
+    ),
+    Mistake(
+        name="a replacement is of whatever version is in force",
+        module="chalicelib.street.steps",
+        right="    if request.orig_cl_ord_id not in (None, in_force):\n",
+        wrong="    if False:\n",
+    ),
+    Mistake(
+        name="a request about an order that is not here is refused",
+        module="chalicelib.entry.reactions",
+        right="        work_order(record.order_id, here.floor(), now=here.clock())\n\n\ndef _book",
+        wrong="        work_order(record.order_id, here.floor(), now=here.clock())\n"
+        "    from ..records.orders import OrderCancelReject, claim_key, following\n"
+        "    if isinstance(record, OrderRequest) and not here.table(Holding.INBOX).get(\n"
+        "        record.partition_key, claim_key(record.number)\n"
+        "    ):\n"
+        "        facts = {'origin': here.utility.name, 'transact_time': here.clock()}\n"
+        "        refused = following(record, OrderCancelReject, request_tag=record.request_tag, **facts)\n"
+        "        here.own().insert(refused.to_item())\n\n\ndef _book",
+    ),
+    Mistake(
+        name="a suspended order is executed",
+        module="chalicelib.street.steps",
+        right="    if log.is_suspended:\n",
+        wrong="    if False:\n",
+    ),
+    Mistake(
+        name="a suspended order is renewed at midnight",
+        module="chalicelib.street.steps",
+        right="    is_renewed = log.terms.is_good_till and not log.is_suspended\n",
+        wrong="    is_renewed = log.terms.is_good_till\n",
+    ),
+    Mistake(
+        name="an expired order is executed before that is seen",
+        module="chalicelib.street.steps",
+        right="    over = _over(log, venue, now)\n    if over is not None:\n",
+        wrong="    over = _over(log, venue, now)\n"
+        "    if over is not None and isinstance(venue.ask(log.working(), now), Resting):\n",
+    ),
+    Mistake(
+        name="what an amount of money has bought is not taken off it",
+        module="chalicelib.street.exchange",
+        right="    affordable = max((cash - order.paid) // price, Decimal(0))\n",
+        wrong="    affordable = cash // price\n",
+    ),
+    Mistake(
+        name="an order that was changed forgets with which terms it was entered",
+        module="chalicelib.street.steps",
+        right="    return replace(report, entry_tag=log.claim.entry)\n",
+        wrong="    return report\n",
+    ),
+    Mistake(
+        name="the desk calls the next bank without looking whether it has dealt",
+        module="chalicelib.rfq.desk",
+        right="    dealt = _unreported(calls[-1], order) if calls else None\n",
+        wrong="    dealt = None\n",
+    ),
+    Mistake(
+        name="a deal is filled again when there is more to do",
+        module="chalicelib.rfq.desk",
+        right="    is_reported = order.last_fill is not None"
+        " and order.last_fill >= _requested(file).transact_time\n",
+        wrong="    is_reported = False\n",
+    ),
+    Mistake(
+        name="an order is let go of while it may still be dealt",
+        module="chalicelib.rfq.desk",
+        right="        if last.exposed:\n            return Waiting(until=_until(last, now))\n"
+        "        _take(HangUp()",
+        wrong="        if last.exposed:\n            return None\n        _take(HangUp()",
     ),
     Mistake(
         name="a registration is replaced whatever it is by now",

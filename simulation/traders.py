@@ -31,6 +31,10 @@ TRADERS = (
     Trader(principal="MERCURY", trader="maia", terminal="M1"),
     Trader(principal="NEPTUNE", trader="nora", terminal="N1"),
 )
+# Nobody: who calls for the customers' orders of the one bank that takes them.
+HOUSE = "HOUSE"
+DESK = Trader(principal=HOUSE, trader="desk", terminal="H1")
+
 PRINCIPALS = tuple(dict.fromkeys(trader.principal for trader in TRADERS))
 
 # Mostly one subject, in either order of its currencies: so that calls meet.

@@ -6,7 +6,7 @@ one history.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -19,13 +19,16 @@ from chalicelib.bootstrap import Here, acting_for
 from chalicelib.enterprise import Enterprise, Holding, Side, parse_enterprise
 from chalicelib.entry import streams
 from chalicelib.firm.booking import Books, open_account
+from chalicelib.firm.listing import Listing, list_instrument
 from chalicelib.network.replication import Queue
+from chalicelib.records.instruments import EQUITY, InstrumentKind
 from chalicelib.records.numbers import account_key
 from chalicelib.records.record import Item
 from chalicelib.rfq.decisions import Policy
 from chalicelib.rfq.rates import Fixing, IndicativeRates
 from chalicelib.settings import Settings
 from chalicelib.street.exchange import Bar, SimulatedExchange
+from chalicelib.street.funds import FUNDS, Fund
 from chalicelib.tables.attributes import encode
 from chalicelib.tables.memory import MemoryRegistry, MemoryStore
 from chalicelib.tables.registry import Registry
@@ -34,11 +37,21 @@ from infrastructure.event_sources import QueueSource, ScheduleSource, StreamSour
 
 from .faults import Faults, Killed, RegistryWindow, Window
 
-START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+# Well within a day, just before the end of the foreign exchange day, and just before midnight.
+STARTS = tuple(datetime(2026, 11, 18, *time, tzinfo=UTC) for time in ((15, 0), (21, 57), (23, 57)))
+
 ACCOUNTS = ("A-1", "A-2")
 SECRET = bytes(32)
 
-_EPOCH = START - timedelta(hours=1)
+SHARE, FUND, PAIR = "AAPL", "THREEX", "EURUSD"
+BROUGHT = {
+    "USD": Decimal("1000000.00"),
+    "EUR": Decimal("1000000.00"),
+    SHARE: Decimal(1000),
+    FUND: Decimal(500),
+}
+
+_EPOCH = STARTS[0] - timedelta(hours=1)
 _TICK = timedelta(seconds=15)
 _SIGN_OF_LIFE = timedelta(seconds=10)
 _SWEEP = timedelta(minutes=1)
@@ -46,9 +59,15 @@ _TURN = timedelta(minutes=2)
 _BATCH_MAX = 10
 _ATTEMPTS_MAX = 5
 _ROUNDS_MAX = 400
+_DELIVERIES_MAX = 10_000
+
+# An order that rests is looked at again every day: so a midnight, and what it does, is gone on to.
+_DAY = timedelta(days=1)
+_REST_MIN = timedelta(hours=1)
+_AFTER_MIDNIGHT = timedelta(minutes=3)
 
 _BARS = {
-    "AAPL": [
+    SHARE: [
         Bar(
             date=f"2012-06-{day:02}",
             open_px=Decimal(570 + day),
@@ -61,6 +80,22 @@ _BARS = {
     ]
 }
 
+_UNITS = FUNDS[FUND].rules
+_FUNDS = {FUND: Fund(shares={SHARE: Decimal("0.5")}, rules=_UNITS)}
+
+_LISTINGS = (
+    Listing(symbol=SHARE, name="Apple Inc.", kind=InstrumentKind.EQUITY, rules=EQUITY),
+    Listing(symbol=FUND, name="Threeside Index", kind=InstrumentKind.FUND, rules=_UNITS),
+    Listing(
+        symbol=PAIR,
+        name="Euro in dollars",
+        kind=InstrumentKind.CURRENCIES,
+        rules=replace(EQUITY, lot=Decimal("0.01"), tick=Decimal("0.00001"), settlement_days=2),
+    ),
+)
+
+# An order in currencies that waits for a rate is looked at whenever the rates change.
+_RATES_TICK = timedelta(hours=1)
 _FIXINGS = (
     Fixing(date=date(2026, 11, 19), rates={"USD": Decimal("1.0842")}),
     Fixing(date=date(2026, 11, 20), rates={"USD": Decimal("1.0851")}),
@@ -140,11 +175,15 @@ class World:
     """An enterprise at work, and the hands that move it."""
 
     def __init__(
-        self, enterprise: Enterprise, skews: Mapping[str, timedelta], policy: Policy = Policy.EARLIEST
+        self,
+        enterprise: Enterprise,
+        skews: Mapping[str, timedelta],
+        policy: Policy = Policy.EARLIEST,
+        start: datetime = STARTS[0],
     ) -> None:
         self.enterprise = enterprise
         self.policy = policy
-        self.now = START
+        self.now = start
         self.faults = Faults()
         self.overwritten: list[str] = []
         self.set_aside: list[str] = []
@@ -190,6 +229,7 @@ class World:
     def restart(self, utility: str) -> None:
         """Start a killed utility: it has forgotten what was only in its memory."""
         self._here[utility].suspected.clear()
+        self._here[utility].__dict__.pop("instruments", None)
         self.faults.dies_at.pop(utility, None)
         self.up.add(utility)
 
@@ -212,6 +252,9 @@ class World:
             self.faults.struck["delivered in another order"] += 1
         end = stream.position + size
         if self._hand_over(stream, batch):
+            if random.random() < 0.04:
+                self.faults.struck["batch delivered twice"] += 1
+                return
             # What happened meanwhile may have been the same delivery.
             stream.position = max(stream.position, end)
             stream.attempts = 0
@@ -254,31 +297,38 @@ class World:
         ]
 
     def settle(self, random: Random, look: Callable[[], None]) -> None:
-        """Mend everything, and go on until all is quiet or it has had its time, looking all the while."""
+        """Mend everything, and go on until all is quiet or it has had its time, looking all the while.
+
+        All is quiet when only the next day has something for orders that rest.
+        """
         self.faults.heal()
         for utility in sorted(self._here):
             self.restart(utility)
+        midnight = (self.now + _REST_MIN).replace(hour=0, minute=0, second=0, microsecond=0) + _DAY
         for _ in range(_ROUNDS_MAX):
             self._deliver_all(random)
             look()
             coming = self._next_due()
-            if coming is None:
+            if coming is None or coming > midnight + _AFTER_MIDNIGHT:
                 return
             self.advance(max(coming - self.now, timedelta(seconds=1)))
 
     def _deliver_all(self, random: Random) -> None:
+        left = _DELIVERIES_MAX
         busy = True
-        while busy:
+        while busy and left > 0:
             busy = False
             for stream in self.streams:
-                while stream.left:
+                while stream.left and left > 0:
                     self.deliver_stream(stream, random)
-                    busy = True
+                    busy, left = True, left - 1
             for utility, source in self.queue_sources:
                 queue = self.queues[source.queue]
-                while any(message.due <= self.now for message in queue.messages):
+                while left > 0 and any(message.due <= self.now for message in queue.messages):
                     self.deliver_queue(utility, source, random)
-                    busy = True
+                    busy, left = True, left - 1
+        if busy:
+            self.set_aside.append(f"{_DELIVERIES_MAX} deliveries have come to no end")
 
     def _next_due(self) -> datetime | None:
         """When something will be due, but for signs of life, and prices that are never reached."""
@@ -350,8 +400,13 @@ class World:
             clock=lambda: self.now + skew,
         )
         # Cached properties: what they would read from files.
-        here.__dict__["exchange"] = SimulatedExchange(bars=_BARS, epoch=_EPOCH, tick=_TICK)
-        here.__dict__["rates"] = IndicativeRates(bank=utility, fixings=_FIXINGS, epoch=_EPOCH, tick=_TICK)
+        here.__dict__["exchange"] = SimulatedExchange(
+            bars=_BARS, epoch=_EPOCH, tick=_TICK, lines_up=lambda now: self.faults.hears_venue(utility)
+        )
+        here.__dict__["funds"] = replace(here.funds, funds=_FUNDS)
+        here.__dict__["rates"] = IndicativeRates(
+            bank=utility, fixings=_FIXINGS, epoch=_EPOCH, tick=_RATES_TICK
+        )
         return here
 
     def _window(self, name: str, by: str) -> Store:
@@ -382,9 +437,10 @@ class World:
     def _open_accounts(self) -> None:
         firm = self.enterprise.on(Side.FIRM)[0].name
         books = Books(name=firm, records=self.tables[self.enterprise.table(firm, Holding.FIRM)])
+        for listing in _LISTINGS:
+            list_instrument(listing, books, now=self.now)
         for account in ACCOUNTS:
-            brought = {"USD": Decimal("1000000.00"), "AAPL": Decimal(1000)}
-            open_account(account, account_key(account, SECRET), brought, books, now=START)
+            open_account(account, account_key(account, SECRET), BROUGHT, books, now=self.now)
 
 
 @cache

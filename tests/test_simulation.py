@@ -15,6 +15,19 @@ def test_a_seed_plays_the_same_history_every_time_and_nothing_is_found() -> None
     assert first == again
     assert first[0]["(orders accepted)"] > 0
     assert first[0]["(turns taken)"] > 0
+    assert first[0]["(order trade)"] > 0
+    assert first[0]["(order replaced)"] > 0
+
+
+def test_what_a_seed_leaves_does_not_depend_on_the_process_that_plays_it() -> None:
+    command = [sys.executable, "-c", "from simulation.machine import play; print(play(3, 3, 30, False)[1])"]
+    told = {
+        subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=True, env={"PYTHONHASHSEED": salt}
+        ).stdout
+        for salt in ("1", "2")
+    }
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
