@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import wraps
 from pathlib import Path
@@ -21,6 +21,7 @@ from rich.table import Table
 
 from chalicelib.customer.gateway import NobodyAnswered
 from chalicelib.enterprise import EnterpriseError, Holding, Side, Utility, load_enterprise
+from chalicelib.tables.attributes import decode
 from chalicelib.tables.dynamodb import DynamoDBStore
 from chalicelib.tables.store import StoreError
 
@@ -28,7 +29,8 @@ from .client import Client, RequestRefused
 from .deployment.cloud import Cloud, DeploymentError, deploy
 from .deployment.packaging import ARCHITECTURES, PackageError
 from .deployment.packaging import package as package_enterprise
-from .engine import EngineError, local_credentials
+from .engine import EngineError, client, local_credentials
+from .exceptions import exceptions_table, find_exceptions
 from .local import (
     GATEWAY,
     TURN,
@@ -371,6 +373,35 @@ def route(paths: Mapping[str, Path], conversation: str, as_json: bool) -> None:
         click.echo(json.dumps(trace_json(traced)))
     else:
         console.print(trace_table(conversation, traced))
+
+
+@main.command()
+@as_json
+@click.pass_obj
+@command
+def exceptions(paths: Mapping[str, Path], as_json: bool) -> None:
+    """Orders of which something cannot be right: executed twice, for too much, after their end.
+
+    For the firm's people: it goes through the firm's copies of all records. Exit status 1 if there are any.
+    """
+    engine = read_description(paths["folder"])["engine"]
+    os.environ.update(local_credentials())
+    enterprise = load_enterprise(paths["file"])
+    firm = enterprise.on(Side.FIRM)[0].name
+    pages = client("dynamodb", engine).get_paginator("scan")
+    names = [enterprise.table(firm, holding) for holding in (Holding.CUSTOMER, Holding.STREET)]
+    items = [
+        decode(item) for name in names for page in pages.paginate(TableName=name) for item in page["Items"]
+    ]
+    found = find_exceptions(items, datetime.now(UTC))
+    if as_json:
+        click.echo(json.dumps({state.order_id: state.exceptions for state in found}))
+    elif found:
+        console.print(exceptions_table(found))
+    else:
+        click.echo("nothing that cannot be right")
+    if found:
+        sys.exit(1)
 
 
 @main.group()
