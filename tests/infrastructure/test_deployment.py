@@ -10,10 +10,12 @@ import pytest
 
 from chalicelib.enterprise import Enterprise, Holding, Utility, load_enterprise, queue_purposes
 from chalicelib.network.queues import dead_letters_of
+from infrastructure.deployment.cloud import Cloud, DeploymentError, deploy
 from infrastructure.deployment.grants import NEVER, policy
 from infrastructure.deployment.names import table_arn
 from infrastructure.deployment.packaging import PackageError, functions_of, package_utility, tidied
 from infrastructure.deployment.template import EVERY, MADE, side_template
+from infrastructure.engine import local_credentials
 from infrastructure.event_sources import QueueSource, ScheduleSource, StreamSource, event_sources
 
 FILE = Path(__file__).parents[2] / "enterprise.toml"
@@ -321,3 +323,24 @@ def test_within_one_account_tables_need_no_policies() -> None:
 def test_a_name_that_chalice_has_not_made_is_refused() -> None:
     with pytest.raises(PackageError, match="Replicat: Chalice has made nothing of that name"):
         tidied({"Resources": {"Replicat": {"Properties": {}}}})
+
+
+# Before anything is created
+
+
+def test_a_utility_that_has_not_been_packaged_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DeploymentError, match=r"c1: no template\.json in .*: make package first"):
+        list(deploy(ENTERPRISE, tmp_path, Cloud(endpoint="http://127.0.0.1:9"), {}))
+
+
+def test_a_region_that_cannot_be_reached_is_named_before_anything_is_created(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in local_credentials().items():
+        monkeypatch.setenv(name, value)
+    for name in NAMES:
+        (tmp_path / name).mkdir()
+        for file in ("template.json", "deployment.zip"):
+            (tmp_path / name / file).write_text("{}")
+    with pytest.raises(DeploymentError, match="c1: region 'us-east-1': "):
+        list(deploy(ENTERPRISE, tmp_path, Cloud(endpoint="http://127.0.0.1:9"), {}))
