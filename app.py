@@ -4,10 +4,11 @@ from chalice.app import Chalice
 
 from chalicelib import bootstrap
 from chalicelib.enterprise import Side
-from chalicelib.entry import common, customer, dealing, streams
+from chalicelib.entry import common, customer, dealing, description, streams
 
 app = Chalice(app_name="threeside")
 app.register_blueprint(common.blueprint)
+app.register_blueprint(description.blueprint)
 app.register_blueprint(streams.streams)
 
 _utility = bootstrap.here().utility

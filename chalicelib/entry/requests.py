@@ -8,7 +8,15 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeVar
 
 from chalice.app import Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import ErrorDetails
 
 from ..bootstrap import Here
@@ -53,15 +61,22 @@ def _decimal(value: object) -> Decimal:
     return Decimal(value)
 
 
+def _described(pattern: str, what: str) -> WithJsonSchema:
+    """How a text that is read as something else is described."""
+    return WithJsonSchema({"type": "string", "pattern": pattern, "description": what})
+
+
 Identifier = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7d]{1,36}$")]
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9./]{1,16}$")]
 Party = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,11}$")]
 Tenor = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{1,4}$")]
 Text = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,128}$")]
-Time = Annotated[datetime, BeforeValidator(_time)]
+Time = Annotated[
+    datetime, BeforeValidator(_time), _described(r"^\d{8}-\d\d:\d\d:\d\d(\.\d{1,6})?$", "UTCTimestamp")
+]
 # A date stands for its end, by UTC.
-Date = Annotated[datetime, BeforeValidator(_end_of_date)]
-Number = Annotated[Decimal, BeforeValidator(_decimal)]
+Date = Annotated[datetime, BeforeValidator(_end_of_date), _described(r"^\d{8}$", "LocalMktDate")]
+Number = Annotated[Decimal, BeforeValidator(_decimal), _described(rf"^{_PLAIN.pattern}$", "a decimal, exact")]
 
 
 _M = TypeVar("_M", bound="_Message")

@@ -24,7 +24,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 from chalicelib import bootstrap
 from chalicelib.bootstrap import Here
 from chalicelib.enterprise import Holding, Side, load_enterprise
-from chalicelib.entry import common, customer, dealing, streams
+from chalicelib.entry import common, customer, dealing, description, streams
 from chalicelib.firm.booking import open_account
 from chalicelib.firm.listing import list_instrument, load_listings
 from chalicelib.network.queues import SqsQueue, dead_letters_of, sqs_client
@@ -80,6 +80,7 @@ def _make_app() -> Chalice:
     app = Chalice(app_name="threeside-tests")
     for blueprint in (
         common.blueprint,
+        description.blueprint,
         customer.blueprint,
         dealing.blueprint,
         streams.streams,
@@ -91,11 +92,11 @@ def _make_app() -> Chalice:
 
 
 # A blueprint can be registered once per process: one app, which acts for whom it is told to.
-_app = _make_app()
+APP = _make_app()
 _FUNCTIONS: Mapping[str, Callable[[Event, object], Any]] = {
-    function.name: function.func for function in _app.pure_lambda_functions
+    function.name: function.func for function in APP.pure_lambda_functions
 }
-_server = make_server(_app, 0).server
+_server = make_server(APP, 0).server
 _server.server_close()
 
 
