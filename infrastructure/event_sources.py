@@ -117,7 +117,11 @@ def _reacting(utility: Utility) -> Iterator[tuple[Holding, Pattern]]:
             if utility.orders:
                 yield (
                     Holding.STREET,
-                    _inserted(Origin=[utility.name], RecordType=["ExecutionReport"], ExecType=[ExecType.NEW]),
+                    _inserted(
+                        Origin=[utility.name],
+                        RecordType=["ExecutionReport"],
+                        ExecType=[ExecType.NEW, ExecType.REJECTED],
+                    ),
                 )
             if utility.deals:
                 # Whoever wrote them: copies of the other node's turns are news to this one's principal.

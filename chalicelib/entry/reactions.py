@@ -64,7 +64,8 @@ def _acknowledge(claim: Claim, here: Here) -> None:
 
 
 def _work(record: OrderRequest | Notice | ExecutionReport, here: Here) -> None:
-    if not isinstance(record, ExecutionReport) or record.exec_type is ExecType.NEW:
+    # What opens an order's log: a request that came before its order is answered then.
+    if not isinstance(record, ExecutionReport) or record.exec_type in (ExecType.NEW, ExecType.REJECTED):
         work_order(record.order_id, here.floor(), now=here.clock())
 
 

@@ -113,6 +113,19 @@ def test_a_replacement_is_refused_by_field_and_nothing_is_written(
     assert enterprise.tables() == before
 
 
+@pytest.mark.requirement("T12")
+def test_a_cancel_that_comes_before_an_order_that_is_rejected_is_answered(
+    enterprise: Enterprise, account: str
+) -> None:
+    number = enterprise.enter("c1", account, Symbol="NOPE")
+    enterprise.cancel("c1", number)
+    enterprise.settle()
+    order = both(enterprise, number)
+    assert (order["OrdStatusName"], order["WaitsFor"]) == ("Rejected", [])
+    records = enterprise.get("c2", f"/orders/{number}/records")["Records"]
+    assert [r["CxlRejReason"] for r in records if r["RecordType"] == "OrderCancelReject"] == ["0"]
+
+
 @pytest.mark.requirement("T10")
 def test_a_cl_ord_id_is_a_cancels_or_a_replacements_never_both(enterprise: Enterprise, account: str) -> None:
     number = enterprise.enter("c1", account, OrdType="2", Price="1.00")

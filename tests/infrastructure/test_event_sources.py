@@ -131,7 +131,7 @@ def test_a_pattern_matches_a_record_that_has_one_of_its_values_for_each_of_its_n
         # A street utility works what it has acknowledged; all it says is copied.
         ("s1", Holding.STREET, _report(ExecType.NEW), {"replicate", "react"}),
         ("s1", Holding.STREET, _report(ExecType.TRADE), {"replicate"}),
-        ("s1", Holding.STREET, _report(ExecType.REJECTED), {"replicate"}),
+        ("s1", Holding.STREET, _report(ExecType.REJECTED), {"replicate", "react"}),
         ("s1", Holding.STREET, _report(ExecType.NEW, origin="s2"), set()),
         ("s1", Holding.STREET, _report(ExecType.TRADE, origin="s2"), set()),
         # The firm books executions, whoever made them, and nothing else.
