@@ -1,8 +1,11 @@
 """Which adapters this utility uses: the one place that names them.
 
 A process acts for one utility, told by its environment; tests and simulations act for others with
-`acting_for`. Nothing is opened before it is asked for.
+`acting_for`. Nothing is opened before it is asked for, and nothing of a side is imported before: a
+function starts with what its own side needs.
 """
+
+from __future__ import annotations
 
 import gc
 import json
@@ -18,38 +21,38 @@ from functools import cache, cached_property
 from pathlib import Path
 from random import Random, SystemRandom
 from time import sleep
+from typing import TYPE_CHECKING
 
-from .customer.entry import Desk
-from .customer.inquiry import Held, Read
-from .customer.routing import Street
-from .desk import DealingDesk
 from .enterprise import Enterprise, Holding, Side, Utility, load_enterprise, queue_purposes
-from .firm.booking import Books
 from .network.queues import SqsQueue
 from .network.replication import Peers, Queue, deliver
-from .network.routing import CityNode, dispatch
 from .records.conversations import ConversationRecord
 from .records.instruments import Instrument, find_subject
 from .records.ledger import AssetKind
 from .records.numbers import Number, OrderID, parse_number
 from .records.record import Item
 from .records.times import Clock, format_time, system_clock
-from .rfq.decisions import Policy, Rules
-from .rfq.desk import Desk as HouseDesk
-from .rfq.node import BankNode
-from .rfq.rates import IndicativeRates, load_fixings
-from .rfq.value_dates import value_date
 from .settings import Settings, read_settings
 from .state.holdings import fold_holdings
-from .street.exchange import Bar, SimulatedExchange
-from .street.execution import Floor
-from .street.funds import FUNDS, FundCompany
-from .street.venues import Venue, Working
 from .tables.dynamodb import DynamoDBRegistry, DynamoDBStore
 from .tables.instruments import Instruments
 from .tables.reading import read_ledger
 from .tables.registry import Registry
 from .tables.store import Store, Unreachable
+
+if TYPE_CHECKING:
+    from .customer.entry import Desk
+    from .customer.inquiry import Held, Read
+    from .customer.routing import Street
+    from .desk import DealingDesk
+    from .firm.booking import Books
+    from .network.routing import CityNode
+    from .rfq.node import BankNode
+    from .rfq.rates import IndicativeRates
+    from .street.exchange import Bar, SimulatedExchange
+    from .street.execution import Floor
+    from .street.funds import FundCompany
+    from .street.venues import Venue, Working
 
 _PAUSE_SECONDS_MAX = 0.5
 _CHANCE = SystemRandom()
@@ -118,6 +121,8 @@ class Here:
     # What a customer utility works with
 
     def desk(self) -> Desk:
+        from .customer.entry import Desk
+
         return Desk(
             utility=self.utility,
             secret=self.settings.secret,
@@ -125,6 +130,8 @@ class Here:
         )
 
     def held(self) -> Held:
+        from .customer.inquiry import Held
+
         return Held(
             customer=self.table(Holding.CUSTOMER),
             street=self.table(Holding.STREET),
@@ -132,6 +139,8 @@ class Here:
         )
 
     def street(self) -> Street:
+        from .customer.routing import Street
+
         return Street(
             sequence=self._sequence,
             inbox=lambda name: self.table(Holding.INBOX, of=name),
@@ -145,6 +154,8 @@ class Here:
     # What a street utility works with
 
     def floor(self) -> Floor:
+        from .street.execution import Floor
+
         return Floor(
             name=self.utility.name,
             records=self.own(),
@@ -162,11 +173,15 @@ class Here:
 
     @cached_property
     def exchange(self) -> SimulatedExchange:
+        from .street.exchange import SimulatedExchange
+
         bars = read_bars(self.settings.replay) if self.settings.replay else {}
         return SimulatedExchange(bars=bars, epoch=self.settings.epoch, tick=self.settings.tick)
 
     @cached_property
     def funds(self) -> FundCompany:
+        from .street.funds import FUNDS, FundCompany
+
         return FundCompany(
             funds=FUNDS,
             bars=self.exchange.bars,
@@ -179,6 +194,8 @@ class Here:
 
     @cached_property
     def rates(self) -> IndicativeRates:
+        from .rfq.rates import IndicativeRates, load_fixings
+
         return IndicativeRates(
             bank=self.utility.name,
             fixings=load_fixings(),
@@ -188,6 +205,9 @@ class Here:
         )
 
     def node(self) -> BankNode:
+        from .rfq.decisions import Policy, Rules
+        from .rfq.node import BankNode
+
         kept, records = (
             self.enterprise.table(self.utility.name, holding)
             for holding in (Holding.REGISTRATIONS, Holding.CONVERSATIONS)
@@ -206,6 +226,9 @@ class Here:
 
     def dealing_desk(self) -> DealingDesk | None:
         """Where customers' orders in currencies are dealt; None at a utility that has no bank's desk."""
+        from .desk import DealingDesk
+        from .rfq.desk import Desk as HouseDesk
+
         houses = self.enterprise.principals_at(self.utility.name)
         if not houses or not self.utility.orders:
             return None
@@ -221,11 +244,15 @@ class Here:
     # What the firm works with
 
     def books(self) -> Books:
+        from .firm.booking import Books
+
         return Books(name=self.utility.name, records=self.own())
 
     # What a city node works with
 
     def city(self) -> CityNode:
+        from .network.routing import CityNode
+
         return CityNode(
             name=self.utility.name,
             cities={node.name: node.city for node in self.enterprise.utilities if node.city is not None},
@@ -260,6 +287,8 @@ class Here:
         deliver(item, self.table(Holding.INBOX, of=name), self.queue(f"parked-{name}"))
 
     def _send(self, record: ConversationRecord, to: str, message_id: str) -> None:
+        from .network.routing import dispatch
+
         recipient = self.enterprise.principal(to)
         city = self.utility.city
         assert recipient is not None, "whom a conversation is with is in the enterprise file"
@@ -290,6 +319,8 @@ class Here:
 
 
 def _value_date(symbol: str, settl_type: str, time: datetime) -> str:
+    from .rfq.value_dates import value_date
+
     return f"{value_date(symbol, settl_type, time):%Y%m%d}"
 
 
@@ -301,6 +332,8 @@ def pause(attempt: int, chance: Random = _CHANCE) -> None:
 
 def read_bars(path: Path) -> dict[str, tuple[Bar, ...]]:
     """Prices for the exchange: {symbol: [[date, open, high, low, close, volume], ...]}, as strings."""
+    from .street.exchange import Bar
+
     return {
         symbol: tuple(
             Bar(

@@ -1,16 +1,14 @@
 """Which use case a record calls for, by the side it arrives at.
 
 This table is how a record of one side reaches another: the sides themselves do not know each other.
+A use case is imported by what calls for it, so that a function loads no more than its side.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..bootstrap import Here
-from ..customer.routing import check_order, route_order, route_request
 from ..enterprise import Holding, Side
-from ..firm.booking import book_execution
-from ..network.routing import relay, unwrap
 from ..records.conversations import Asked, ConversationRecord, Inquired, Message, Requested, Turn
 from ..records.fix import ExecType
 from ..records.instruments import find_subject
@@ -26,25 +24,25 @@ from ..records.orders import (
     ReplaceRequested,
 )
 from ..records.record import Item, Record, UnreadableRecord, read_record
-from ..rfq.calls import receive_call
-from ..rfq.desk import order_behind
-from ..rfq.following import follow
-from ..rfq.node import BankNode
-from ..rfq.turns import receive_asked, receive_inquired, receive_turn
-from ..street.execution import acknowledge, claim_order, work_order
 
 Reaction = Callable[[Any, Here], object]
 
 
 def _route_order(order: Placed, here: Here) -> None:
+    from ..customer.routing import route_order
+
     route_order(order, here.street(), records=here.own(), now=here.clock())
 
 
 def _route_request(request: OrderRequest, here: Here) -> None:
+    from ..customer.routing import route_request
+
     route_request(request, here.street())
 
 
 def _try_another(released: Released, here: Here) -> None:
+    from ..customer.routing import check_order
+
     check_order(
         released.order_id,
         here.utility.name,
@@ -56,27 +54,45 @@ def _try_another(released: Released, here: Here) -> None:
 
 
 def _claim(order: Placed, here: Here) -> None:
+    from ..street.execution import claim_order
+
     claim_order(order, here.floor(), now=here.clock())
 
 
 def _acknowledge(claim: Claim, here: Here) -> None:
+    from ..street.execution import acknowledge
+
     acknowledge(claim, here.floor(), now=here.clock())
 
 
 def _work(record: OrderRequest | Notice | ExecutionReport, here: Here) -> None:
+    from ..street.execution import work_order
+
     # What opens an order's log: a request that came before its order is answered then.
     if not isinstance(record, ExecutionReport) or record.exec_type in (ExecType.NEW, ExecType.REJECTED):
         work_order(record.order_id, here.floor(), now=here.clock())
 
 
 def _book(report: ExecutionReport, here: Here) -> None:
+    from ..firm.booking import book_execution
+
     if report.exec_type in EXECUTIONS:
         book_execution(report, here.books(), now=here.clock())
 
 
 def _receive(message: Message, here: Here) -> None:
+    from ..network.routing import unwrap
+    from ..rfq.calls import receive_call
+    from ..rfq.turns import receive_asked, receive_inquired, receive_turn
+
+    by_kind: Mapping[type[Record], Callable[[Any, Any], None]] = {
+        Requested: receive_call,
+        Turn: receive_turn,
+        Asked: receive_asked,
+        Inquired: receive_inquired,
+    }
     record = unwrap(message)
-    received = _RECEIVED.get(type(record))
+    received = by_kind.get(type(record))
     if received is None:
         raise UnreadableRecord(f"{message.sort_key}: a {type(record).__name__} is no message")
     _expect_ours(record, here)
@@ -98,6 +114,8 @@ def _expect_ours(record: ConversationRecord, here: Here) -> None:
 
 
 def _follow(record: ConversationRecord, here: Here) -> None:
+    from ..rfq.following import follow
+
     follow(record, here.node(), book=lambda report: here.own().insert(report.to_item()))
     if isinstance(record, Turn):
         _work_dealt(record, here)
@@ -105,6 +123,9 @@ def _follow(record: ConversationRecord, here: Here) -> None:
 
 def _work_dealt(turn: Turn, here: Here) -> None:
     """What is new in a conversation that the desk began is acted on at once for the order behind it."""
+    from ..rfq.desk import order_behind
+    from ..street.execution import work_order
+
     at = here.dealing_desk()
     order_id = order_behind(turn, at.desk) if at is not None else None
     if order_id is not None:
@@ -112,15 +133,10 @@ def _work_dealt(turn: Turn, here: Here) -> None:
 
 
 def _relay(message: Message, here: Here) -> None:
+    from ..network.routing import relay
+
     relay(message, here.city(), now=here.clock())
 
-
-_RECEIVED: Mapping[type[Record], Callable[[Any, BankNode], None]] = {
-    Requested: receive_call,
-    Turn: receive_turn,
-    Asked: receive_asked,
-    Inquired: receive_inquired,
-}
 
 REACTIONS: Mapping[tuple[Side, type[Record]], Reaction] = {
     (Side.CUSTOMER, Placed): _route_order,

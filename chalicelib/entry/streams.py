@@ -2,6 +2,7 @@
 
 Plain functions, each named once in the product; what calls them, and with which filters, is a matter
 of the deployment. A function that cannot handle a record says which, and is called again from there.
+A use case is imported where it is called: a function loads no more than its side.
 """
 
 import json
@@ -13,17 +14,11 @@ from chalice.app import Blueprint
 
 from .. import bootstrap
 from ..bootstrap import Here
-from ..customer.routing import check_order
 from ..enterprise import Holding, Side
-from ..network import replication, routing
-from ..network.life import give_sign_of_life
+from ..network import replication
 from ..records.numbers import OrderID
 from ..records.record import Item, UnreadableRecord
 from ..records.times import day_of, parse_time
-from ..rfq import rates
-from ..rfq.turns import see_to
-from ..street.execution import look_again
-from ..street.market import publish_prices
 from ..tables.attributes import decode
 from ..tables.store import Store
 from .reactions import react as react_to
@@ -102,6 +97,8 @@ def check(event: Event, context: object) -> Answer:
         if due > here.clock():
             here.queue("checks").send(message["body"], due - here.clock())
         elif "file" in body:
+            from ..rfq.turns import see_to
+
             principal, conversation = body["file"].split("#")
             see_to(principal, conversation, here.node())
         else:
@@ -126,7 +123,10 @@ def publish(event: Event, context: object) -> Answer:
         _give_sign_of_life(here, here.own())
     if Holding.MARKET in here.utility.holdings:
         _publish_market(here, here.table(Holding.MARKET))
-    for principal in here.enterprise.principals_at(here.utility.name):
+    principals = here.enterprise.principals_at(here.utility.name)
+    if principals:
+        from ..rfq import rates
+    for principal in principals:
         rates.publish(
             here.rates,
             principal.name,
@@ -139,6 +139,8 @@ def publish(event: Event, context: object) -> Answer:
 
 
 def _publish_market(here: Here, store: Store) -> None:
+    from ..street.market import publish_prices
+
     now = here.clock()
     _give_sign_of_life(here, store)
     publish_prices(
@@ -151,11 +153,15 @@ def _publish_market(here: Here, store: Store) -> None:
 
 
 def _give_sign_of_life(here: Here, signs: Store) -> None:
+    from ..network.life import give_sign_of_life
+
     give_sign_of_life(here.utility.name, period=here.settings.sign_of_life, signs=signs, now=here.clock())
 
 
 def _retry(body: str, here: Here) -> None:
     if here.utility.side is Side.NETWORK:
+        from ..network import routing
+
         routing.retry(body, here.city(), here.peer_table, now=here.clock())
     else:
         replication.retry(body, here.peer_table)
@@ -163,8 +169,12 @@ def _retry(body: str, here: Here) -> None:
 
 def _check(order_id: OrderID, here: Here) -> None:
     if here.utility.side is Side.STREET:
+        from ..street.execution import look_again
+
         look_again(order_id, here.floor(), now=here.clock())
     else:
+        from ..customer.routing import check_order
+
         check_order(
             order_id,
             here.utility.name,
