@@ -28,9 +28,10 @@ def sides(wire: Wire) -> tuple[Work, Work]:
 
 def _make_ready(wire: Wire) -> None:
     if wire.is_stubbed:
-        wire.answer({"PutItem": {"": {}}})
+        # What is listed is asked once; the clock stands still, so it is remembered.
+        wire.answer({"PutItem": {"": {}}, "Query": {"": {"Items": []}}})
     else:
-        for table in ("demo-c1-customer", _RAW_TABLE):
+        for table in ("demo-c1-customer", "demo-c1-firm", _RAW_TABLE):
             wire.make_table(table)
 
 
