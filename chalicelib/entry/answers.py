@@ -1,32 +1,26 @@
 """What goes out: states and records in FIX's words, every number a string."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from ..customer.inquiry import OrderPage
-from ..records.conversations import ConversationRecord, Step, Turn
-from ..records.fix import QuoteRespType, QuoteStatus
 from ..records.ledger import Posting
 from ..records.market import MarketData
 from ..records.orders import OrderRecord
 from ..records.record import Item, format_decimal
 from ..records.times import format_time
-from ..rfq.rates import is_stale
-from ..rfq.terminal import Look
-from ..state.conversations import Conversation
 from ..state.holdings import Holdings
 from ..state.orders import Execution, OrderState
 
 # How an item is kept concerns nobody outside.
-_KEYS = frozenset({"pk", "sk", "AccountKey", "Expires"})
+KEYS = frozenset({"pk", "sk", "AccountKey", "Expires"})
 
 
 def order_answer(order: OrderState) -> dict[str, Any]:
     """An order's state: what it asks for, how far it got, and what the answer rests on."""
     terms = order.terms
-    return _present(
+    return present(
         {
             "OrderID": order.order_id,
             "Account": terms and terms.account,
@@ -67,12 +61,12 @@ def order_answer(order: OrderState) -> dict[str, Any]:
 
 def page_answer(page: OrderPage) -> dict[str, Any]:
     """A page of orders; `Cursor` is there if there are more."""
-    return _present({"Orders": [order_answer(order) for order in page.orders], "Cursor": page.cursor})
+    return present({"Orders": [order_answer(order) for order in page.orders], "Cursor": page.cursor})
 
 
 def holdings_answer(account: str, name: str, holdings: Holdings) -> dict[str, Any]:
     """Balances or positions: each asset's quantity by trade date, and when its last trade settles."""
-    return _present(
+    return present(
         {
             "Account": account,
             name: [_holding(posting) for posting in holdings.postings if posting.quantity],
@@ -88,7 +82,7 @@ def market_data_answer(price: MarketData) -> dict[str, Any]:
 
 def record_answer(item: Item) -> dict[str, Any]:
     """A record as it is kept, without its keys."""
-    return {name: value for name, value in item.items() if name not in _KEYS}
+    return {name: value for name, value in item.items() if name not in KEYS}
 
 
 def accepted_answer(record: OrderRecord) -> dict[str, Any]:
@@ -99,7 +93,7 @@ def accepted_answer(record: OrderRecord) -> dict[str, Any]:
 def _execution(execution: Execution) -> dict[str, Any]:
     """An execution as it counts now; one that was busted is shown as what it was."""
     report = execution.report
-    return _present(
+    return present(
         {
             "ExecID": report.exec_id,
             "LastQty": execution.last_qty,
@@ -117,7 +111,7 @@ def _execution(execution: Execution) -> dict[str, Any]:
 
 
 def _holding(posting: Posting) -> dict[str, Any]:
-    return _present(
+    return present(
         {
             "Asset": posting.asset,
             "Quantity": posting.quantity,
@@ -127,7 +121,8 @@ def _holding(posting: Posting) -> dict[str, Any]:
     )
 
 
-def _present(answer: Mapping[str, Any]) -> dict[str, Any]:
+def present(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What there is of an answer, every number and time as text."""
     return {name: _text(value) for name, value in answer.items() if value is not None}
 
 
@@ -137,108 +132,3 @@ def _text(value: Any) -> Any:
     if hasattr(value, "tzinfo"):
         return format_time(value)
     return value
-
-
-# Where a conversation stands, in FIX's words where it has them.
-_QUOTE_STATUS: Mapping[Step, QuoteStatus] = {
-    Step.REQUESTED: QuoteStatus.PENDING,
-    Step.QUEUED: QuoteStatus.PENDING,
-    Step.ANSWERED: QuoteStatus.PENDING,
-    Step.QUOTED: QuoteStatus.ACTIVE,
-    Step.DENIED: QuoteStatus.REJECTED,
-    Step.DUPLICATE: QuoteStatus.REJECTED,
-    Step.PASSED: QuoteStatus.PASS,
-    Step.WITHDRAWN: QuoteStatus.CANCELED,
-    Step.EXPIRED: QuoteStatus.EXPIRED,
-    Step.DEALT: QuoteStatus.ACCEPTED,
-}
-_QUOTE_RESP_TYPE: Mapping[Step, QuoteRespType] = {
-    Step.COUNTERED: QuoteRespType.COUNTER,
-    Step.DEALT: QuoteRespType.HIT_LIFT,
-    Step.PASSED: QuoteRespType.PASS,
-    Step.WITHDRAWN: QuoteRespType.PASS,
-    Step.EXPIRED: QuoteRespType.EXPIRED,
-}
-
-
-def conversation_answer(file: Conversation, now: datetime) -> dict[str, Any]:
-    """A conversation as one principal's file shows it; `Answers` is what the next turn has to name."""
-    record = file.any
-    assert record is not None
-    step, standing, conclusion = file.status(now), file.standing, file.conclusion
-    ended = conclusion or file.left
-    return _present(
-        {
-            "Conversation": record.conversation,
-            "QuoteReqID": file.requested and file.requested.quote_req_id,
-            "Initiating": record.initiating,
-            "Destination": record.destination,
-            "Symbol": record.symbol,
-            "Side": record.side,
-            "OrderQty": record.order_qty,
-            "SettlType": record.settl_type,
-            "Step": step.value,
-            "QuoteStatus": _QUOTE_STATUS.get(step, QuoteStatus.ACTIVE if standing else QuoteStatus.PENDING),
-            "QuoteRespType": _QUOTE_RESP_TYPE.get(step),
-            "Answers": None if conclusion else file.seen,
-            "ValidUntilTime": None if conclusion else file.valid_until_time,
-            "Overdue": conclusion is None and file.is_overdue(now),
-            "BidPx": standing and standing.bid_px,
-            "OfferPx": standing and standing.offer_px,
-            "Price": standing and standing.price,
-            "DealSide": standing and standing.deal_side,
-            "Pending": file.pending and file.pending.step.value,
-            "Text": ended and ended.text,
-            "Deal": _deal(file),
-            "Turns": [conversation_record_answer(turn) for turn in file.turns],
-        }
-    )
-
-
-def look_answer(seen: Look, now: datetime) -> dict[str, Any]:
-    """What a terminal shows, or what has changed; `Cursor` asks for what comes next."""
-    return _present(
-        {
-            "Rates": seen.rates,
-            "RatesTime": seen.rates_time,
-            "RatesStale": None if seen.rates_time is None else is_stale(seen.rates_time, now),
-            "Queue": [
-                {**conversation_record_answer(call), "ForThisTerminal": call.terminal is not None}
-                for call in seen.queue
-            ],
-            "Gone": list(seen.gone),
-            "Panels": [
-                {
-                    "Panel": panel.number,
-                    "Conversation": panel.conversation,
-                    **({} if panel.file is None else conversation_answer(panel.file, now)),
-                    "News": [conversation_record_answer(record) for record in panel.news],
-                }
-                for panel in seen.panels
-            ],
-            "Cursor": seen.cursor,
-        }
-    )
-
-
-def conversation_record_answer(record: ConversationRecord) -> dict[str, Any]:
-    """A record of a conversation as a terminal gets it: no word of nodes and routes."""
-    return {
-        name: value for name, value in record.to_item().items() if name not in _KEYS | {"Origin", "Principal"}
-    }
-
-
-def _deal(file: Conversation) -> dict[str, Any] | None:
-    deal = file.conclusion
-    if not isinstance(deal, Turn) or deal.step is not Step.DEALT:
-        return None
-    ticket = file.ticket
-    return _present(
-        {
-            "Price": deal.price,
-            "Side": deal.deal_side,
-            "SettlDate": deal.settl_date,
-            "TransactTime": deal.transact_time,
-            **({} if ticket is None else conversation_record_answer(ticket)),
-        }
-    )

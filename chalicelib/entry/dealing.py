@@ -13,10 +13,11 @@ from ..rfq.calls import request_quote
 from ..rfq.node import read_own_file
 from ..rfq.terminal import look
 from ..rfq.turns import act, clear
-from .answers import conversation_answer, conversation_record_answer, look_answer
 from .common import bearer
+from .conversations import conversation_answer, conversation_record_answer, look_answer
 from .problems import answers_problems
-from .requests import conversation_of, parse_clear, parse_quote_request, parse_turn, query, trader_of
+from .requests import query
+from .terminals import conversation_of, parse_clear, parse_quote_request, parse_turn, trader_of
 
 blueprint = Blueprint(__name__)
 

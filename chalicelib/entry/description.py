@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
+from importlib import import_module
 from typing import Any
 
 from chalice.app import Blueprint, Chalice, Response
@@ -10,36 +11,23 @@ from pydantic import BaseModel
 
 from .. import bootstrap
 from .problems import MEDIA_TYPE, answers_problems
-from .requests import (
-    AcceptMessage,
-    AnswerMessage,
-    ClearMessage,
-    CounterMessage,
-    NewOrderSingle,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
-    PassMessage,
-    QuoteMessage,
-    QuoteRequestMessage,
-    TextMessage,
-)
 
 blueprint = Blueprint(__name__)
 
 PATH = "/openapi.json"
 
-_BODIES: Mapping[str, type[BaseModel]] = {
-    "post_order": NewOrderSingle,
-    "post_cancel": OrderCancelRequest,
-    "post_replace": OrderCancelReplaceRequest,
-    "post_rfq": QuoteRequestMessage,
-    "post_answer": AnswerMessage,
-    "post_quote": QuoteMessage,
-    "post_counter": CounterMessage,
-    "post_message": TextMessage,
-    "post_accept": AcceptMessage,
-    "post_pass": PassMessage,
-    "post_clear": ClearMessage,
+_BODIES: Mapping[str, tuple[str, str]] = {
+    "post_order": ("requests", "NewOrderSingle"),
+    "post_cancel": ("requests", "OrderCancelRequest"),
+    "post_replace": ("requests", "OrderCancelReplaceRequest"),
+    "post_rfq": ("terminals", "QuoteRequestMessage"),
+    "post_answer": ("terminals", "AnswerMessage"),
+    "post_quote": ("terminals", "QuoteMessage"),
+    "post_counter": ("terminals", "CounterMessage"),
+    "post_message": ("terminals", "TextMessage"),
+    "post_accept": ("terminals", "AcceptMessage"),
+    "post_pass": ("terminals", "PassMessage"),
+    "post_clear": ("terminals", "ClearMessage"),
 }
 # What else a query may say, by operation.
 _QUERIES: Mapping[str, tuple[str, ...]] = {
@@ -76,7 +64,9 @@ def describe(app: Chalice, enterprise: str, utility: str) -> dict[str, Any]:
     for path, methods in sorted(app.routes.items()):
         for method, entry in sorted(methods.items()):
             paths.setdefault(path, {})[method.lower()] = _operation(entry.view_function, path, operations)
-    models = [model for name, model in _BODIES.items() if name in operations]
+    # Their modules are imported already, by the routes that there are.
+    named = [body for name, body in _BODIES.items() if name in operations]
+    models = [getattr(import_module(f".{module}", __package__), model) for module, model in named]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -135,7 +125,7 @@ def _operation(view: Any, path: str, operations: set[str]) -> dict[str, Any]:
     if name not in _OPEN:
         operation["security"] = [{"bearer": []}]
     if name in _BODIES:
-        schema = {"$ref": f"#/components/schemas/{_BODIES[name].__name__}"}
+        schema = {"$ref": f"#/components/schemas/{_BODIES[name][1]}"}
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return operation
 

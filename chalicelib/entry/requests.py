@@ -12,24 +12,18 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Field,
     StringConstraints,
     ValidationError,
     WithJsonSchema,
 )
 from pydantic_core import ErrorDetails
 
-from ..bootstrap import Here
 from ..customer.customers import Customer
 from ..customer.entry import NewCancel, NewOrder, NewReplace
-from ..records.conversations import Step
 from ..records.fix import BuySell, OrdType, SessionRejectReason, TimeInForce
 from ..records.orders import Terms
 from ..records.times import parse_time
-from ..refusals import Malformed, NotADealer, UnknownConversation
-from ..rfq.calls import QuoteRequest
-from ..rfq.node import Trader
-from ..rfq.turns import Act
+from ..refusals import Malformed
 
 BODY_BYTES_MAX = 4096
 
@@ -37,7 +31,6 @@ BODY_BYTES_MAX = 4096
 _PLAIN = re.compile(r"-?\d{1,15}(\.\d{1,10})?", re.ASCII)
 _DATE = re.compile(r"\d{8}", re.ASCII)
 _LIMIT = re.compile(r"\d{1,9}", re.ASCII)
-_CONVERSATION = re.compile(r"[A-Z][A-Z0-9]{2}\d{8}-[a-z2-7]{13}", re.ASCII)
 
 
 def _time(value: object) -> datetime:
@@ -68,9 +61,6 @@ def _described(pattern: str, what: str) -> WithJsonSchema:
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7d]{1,36}$")]
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9./]{1,16}$")]
-Party = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,11}$")]
-Tenor = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{1,4}$")]
-Text = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,128}$")]
 Time = Annotated[
     datetime, BeforeValidator(_time), _described(r"^\d{8}-\d\d:\d\d:\d\d(\.\d{1,6})?$", "UTCTimestamp")
 ]
@@ -79,14 +69,16 @@ Date = Annotated[datetime, BeforeValidator(_end_of_date), _described(r"^\d{8}$",
 Number = Annotated[Decimal, BeforeValidator(_decimal), _described(rf"^{_PLAIN.pattern}$", "a decimal, exact")]
 
 
-_M = TypeVar("_M", bound="_Message")
+_M = TypeVar("_M", bound="Message")
 
 
-class _Message(BaseModel):
+class Message(BaseModel):
+    """What may be said in a body: these fields, as text, and no others."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class NewOrderSingle(_Message):
+class NewOrderSingle(Message):
     """FIX NewOrderSingle (35=D): what may be asked for."""
 
     Account: Identifier
@@ -106,7 +98,7 @@ class NewOrderSingle(_Message):
     TransactTime: Time
 
 
-class OrderCancelReplaceRequest(_Message):
+class OrderCancelReplaceRequest(Message):
     """FIX OrderCancelReplaceRequest (35=G); the order is named by the route, what is absent stays."""
 
     ClOrdID: Identifier
@@ -123,78 +115,12 @@ class OrderCancelReplaceRequest(_Message):
     TransactTime: Time
 
 
-class OrderCancelRequest(_Message):
+class OrderCancelRequest(Message):
     """FIX OrderCancelRequest (35=F); the order is named by the route."""
 
     ClOrdID: Identifier
     TransactTime: Time
 
-
-class QuoteRequestMessage(_Message):
-    """FIX QuoteRequest (35=R): whom and what a trader asks for a quote."""
-
-    QuoteReqID: Identifier
-    Destination: Party
-    Terminal: Party | None = None
-    Symbol: Symbol
-    Side: Literal["1", "2"] | None = None
-    OrderQty: Number
-    SettlType: Tenor = "0"
-    TransactTime: Time
-
-
-class _Turn(_Message):
-    # The last place of the log that the trader has seen; -1 before the call is known to be queued.
-    Answers: int = Field(ge=-1, le=9999)
-
-
-class AnswerMessage(_Turn):
-    """The call is taken from the queue."""
-
-
-class QuoteMessage(_Turn):
-    """FIX Quote (35=S)."""
-
-    BidPx: Number | None = None
-    OfferPx: Number | None = None
-    ValidUntilTime: Time | None = None
-
-
-class CounterMessage(_Turn):
-    """FIX QuoteResponse (35=AJ) with QuoteRespType 2: a counter-offer."""
-
-    Price: Number
-    Side: Literal["1", "2"] | None = None
-
-
-class TextMessage(_Turn):
-    """What one trader writes to the other."""
-
-    Text: Text
-
-
-class AcceptMessage(_Turn):
-    """FIX QuoteResponse (35=AJ) with QuoteRespType 1: hit or lift."""
-
-    Side: Literal["1", "2"] | None = None
-
-
-class PassMessage(_Turn):
-    """FIX QuoteResponse (35=AJ) with QuoteRespType 6: refuse, or hang up."""
-
-
-class ClearMessage(_Message):
-    """The panel is to be free again."""
-
-
-_TURNS: Mapping[Step, type[_Turn]] = {
-    Step.ANSWERED: AnswerMessage,
-    Step.QUOTED: QuoteMessage,
-    Step.COUNTERED: CounterMessage,
-    Step.MESSAGE: TextMessage,
-    Step.DEALT: AcceptMessage,
-    Step.PASSED: PassMessage,
-}
 
 # What pydantic finds, in FIX's words. All else is data of the wrong format.
 _REASONS: Mapping[str, SessionRejectReason] = {
@@ -207,7 +133,7 @@ _REASONS: Mapping[str, SessionRejectReason] = {
 
 def parse_new_order(request: Request) -> NewOrder:
     """A NewOrderSingle out of a request's body; Malformed names the field and FIX's reason."""
-    asked = _parse(NewOrderSingle, request)
+    asked = parse(NewOrderSingle, request)
     terms = Terms(
         account=asked.Account,
         cl_ord_id=asked.ClOrdID,
@@ -227,7 +153,7 @@ def parse_new_order(request: Request) -> NewOrder:
 
 def parse_replace(request: Request) -> NewReplace:
     """An OrderCancelReplaceRequest out of a request's body: what it names is to be changed."""
-    asked = _parse(OrderCancelReplaceRequest, request)
+    asked = parse(OrderCancelReplaceRequest, request)
     wanted = {
         "ord_type": asked.OrdType and OrdType(asked.OrdType),
         "order_qty": asked.OrderQty,
@@ -248,64 +174,8 @@ def parse_replace(request: Request) -> NewReplace:
 
 def parse_cancel(request: Request) -> NewCancel:
     """An OrderCancelRequest out of a request's body."""
-    asked = _parse(OrderCancelRequest, request)
+    asked = parse(OrderCancelRequest, request)
     return NewCancel(cl_ord_id=asked.ClOrdID, transact_time=asked.TransactTime)
-
-
-def parse_quote_request(request: Request) -> QuoteRequest:
-    """A QuoteRequest out of a request's body; Malformed names the field and FIX's reason."""
-    asked = _parse(QuoteRequestMessage, request)
-    return QuoteRequest(
-        quote_req_id=asked.QuoteReqID,
-        destination=asked.Destination,
-        terminal=asked.Terminal,
-        symbol=asked.Symbol,
-        side=_side(asked.Side),
-        order_qty=asked.OrderQty,
-        settl_type=asked.SettlType,
-        transact_time=asked.TransactTime,
-    )
-
-
-def parse_turn(step: Step, request: Request) -> Act:
-    """What a trader does in a conversation, out of a request's body."""
-    asked = _parse(_TURNS[step], request)
-    side = getattr(asked, "Side", None)
-    return Act(
-        step=step,
-        answers=asked.Answers,
-        bid_px=getattr(asked, "BidPx", None),
-        offer_px=getattr(asked, "OfferPx", None),
-        price=getattr(asked, "Price", None),
-        side=_side(side),
-        valid_until_time=getattr(asked, "ValidUntilTime", None),
-        text=getattr(asked, "Text", None),
-    )
-
-
-def parse_clear(request: Request) -> None:
-    """A request's body that says nothing, or nothing at all."""
-    if request.raw_body:
-        _parse(ClearMessage, request)
-
-
-def conversation_of(number: str) -> str:
-    """The conversation that a route names; UnknownConversation if none can have that number."""
-    if not _CONVERSATION.fullmatch(number):
-        raise UnknownConversation(number)
-    return number
-
-
-def trader_of(request: Request, here: Here) -> Trader:
-    """Who deals: what the authorizer found in the token; NotADealer if not here."""
-    context = request.context["authorizer"]
-    principal = here.enterprise.principal(context.get("principal", ""))
-    if principal is None or principal.node != here.utility.name:
-        raise NotADealer(f"expected a token that names a principal of {here.utility.name}")
-    terminal = context.get("terminal", "")
-    if terminal not in principal.terminals:
-        raise NotADealer(f"expected a token that names a terminal of {principal.name}")
-    return Trader(principal=principal.name, trader=context["principalId"], terminal=terminal)
 
 
 def customer_of(request: Request) -> Customer:
@@ -345,7 +215,8 @@ def limit_of(request: Request, most: int) -> int:
     return int(text)
 
 
-def _parse(kind: type[_M], request: Request) -> _M:
+def parse(kind: type[_M], request: Request) -> _M:
+    """A message out of a request's body; Malformed names the field and FIX's reason."""
     try:
         return kind.model_validate(_read_json(request.raw_body))
     except ValidationError as error:
@@ -381,7 +252,8 @@ def _expire_time(asked: NewOrderSingle | OrderCancelReplaceRequest) -> datetime 
     return asked.ExpireTime or asked.ExpireDate
 
 
-def _side(code: str | None) -> BuySell | None:
+def side_of(code: str | None) -> BuySell | None:
+    """A side, if one is named."""
     return None if code is None else BuySell(code)
 
 

@@ -1,10 +1,11 @@
 """What was executed, of how much: whatever the status, and whatever was busted or corrected since."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from math import prod
+from typing import NamedTuple
 
 from ..records.fix import ExecRestatementReason, ExecType
 from ..records.orders import ExecutionReport, average_px
@@ -16,8 +17,7 @@ _ZERO = Decimal(0)
 _CHANGES = (ExecType.TRADE_CORRECT, ExecType.TRADE_CANCEL)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Execution:
+class Execution(NamedTuple):
     """An execution as it counts now.
 
     `report` is the Trade, or the correction if only that has arrived; `last_qty` and `last_px` are as
@@ -82,9 +82,7 @@ def executed_by(reports: Sequence[ExecutionReport]) -> Executed:
     for report in reports:
         if report.exec_type is ExecType.TRADE:
             moved[report.exec_id] = quantity = report.last_qty or _ZERO
-            executions[report.exec_id] = Execution(
-                report=report, last_qty=quantity, last_px=report.last_px or _ZERO
-            )
+            executions[report.exec_id] = Execution(report, quantity, report.last_px or _ZERO)
         elif report.exec_type in _CHANGES:
             changes.append(report)
     lost: list[str] = []
@@ -111,9 +109,8 @@ def executed_by(reports: Sequence[ExecutionReport]) -> Executed:
 
 def _changed(execution: Execution, change: ExecutionReport) -> Execution:
     if change.exec_type is ExecType.TRADE_CANCEL:
-        return replace(execution, busted_by=change.exec_id)
-    return replace(
-        execution,
+        return execution._replace(busted_by=change.exec_id)
+    return execution._replace(
         last_qty=change.last_qty or _ZERO,
         last_px=change.last_px if change.last_px is not None else execution.last_px,
         corrected_by=change.exec_id,
@@ -138,9 +135,10 @@ def ordered_by(history: History, executed: Executed) -> Ordered:
     running = _ZERO
     for report in history.reports:
         before = quantity
-        running += executed.moved.get(report.exec_id, _ZERO)
         if report.cum_qty is not None:
             running = report.cum_qty
+        else:
+            running += executed.moved.get(report.exec_id, _ZERO)
         is_replaced = report.exec_type is ExecType.REPLACED
         if report.order_qty is not None:
             quantity = report.order_qty
@@ -171,7 +169,7 @@ def _wished_qty(history: History, answer: ExecutionReport, quantity: Decimal | N
 def filled_by(reports: Sequence[ExecutionReport], executed: Executed, ordered: Ordered) -> Filled:
     """What was executed: by the executions that have arrived, and by each author's latest total."""
     executions = _split(reports, executed, ordered) if ordered.splits else [*executed.executions.values()]
-    counting = [execution for execution in executions if execution.counts]
+    counting = [execution for execution in executions if execution.busted_by is None]
     seen = sum((execution.last_qty for execution in counting), _ZERO)
     totals: dict[str, Decimal] = {}
     for report in reports:
@@ -180,7 +178,8 @@ def filled_by(reports: Sequence[ExecutionReport], executed: Executed, ordered: O
         elif report.origin in totals:
             totals[report.origin] += executed.moved.get(report.exec_id, _ZERO)
     cum_qty = sum(totals.values(), _ZERO)
-    cum_qty += sum((e.last_qty for e in counting if e.report.origin not in totals), _ZERO)
+    if not totals or any(e.report.origin not in totals for e in counting):
+        cum_qty += sum((e.last_qty for e in counting if e.report.origin not in totals), _ZERO)
     missing = cum_qty - seen
     avg_px = None
     if missing or executed.lost:
@@ -205,7 +204,7 @@ def _split(reports: Sequence[ExecutionReport], executed: Executed, ordered: Orde
         since = said[execution.corrected_by or execution.report.exec_id]
         factor = prod((factor for time, factor in ordered.splits if time > since), start=Decimal(1))
         quantity, px = execution.last_qty * factor, execution.last_px / factor
-        split.append(replace(execution, last_qty=quantity, last_px=px))
+        split.append(execution._replace(last_qty=quantity, last_px=px))
     return split
 
 
@@ -216,9 +215,9 @@ def completed_at(filled: Filled, reports: Sequence[ExecutionReport], ordered: Or
     reached: datetime | None = None
     if not filled.missing and not filled.lost:
         running = _ZERO
-        counting = [execution for execution in filled.executions if execution.counts]
-        for execution in sorted(counting, key=lambda e: (e.report.transact_time, e.report.exec_id)):
-            running += execution.last_qty
+        # In the order of their happening, as the reports are.
+        for execution in filled.executions:
+            running += _counted(execution)
             if running >= ordered.quantity:
                 reached = execution.report.transact_time
                 break

@@ -41,7 +41,7 @@ WRONG_FOLDS: Sequence[tuple[Mistake, Sequence[str]]] = (
         Mistake(
             name="busts do not count",
             module=_EXECUTIONS,
-            right="        return replace(execution, busted_by=change.exec_id)\n",
+            right="        return execution._replace(busted_by=change.exec_id)\n",
             wrong="        return execution\n",
         ),
         ("J.1.b", "J.1.a", "J.1.d", "expired"),
