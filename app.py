@@ -4,18 +4,23 @@ from chalice.app import Chalice
 
 from chalicelib import bootstrap
 from chalicelib.enterprise import Side
-from chalicelib.entry import common, customer, dealing, description, streams
+from chalicelib.entry import common, description, streams
 
 app = Chalice(app_name="threeside")
 app.register_blueprint(common.blueprint)
 app.register_blueprint(description.blueprint)
 app.register_blueprint(streams.streams)
 
+# What another side has is not even imported: a function starts the sooner.
 _utility = bootstrap.here().utility
 _side = _utility.side
 if _side is Side.CUSTOMER:
+    from chalicelib.entry import customer
+
     app.register_blueprint(customer.blueprint)
 if _utility.deals:
+    from chalicelib.entry import dealing
+
     app.register_blueprint(dealing.blueprint)
 if _side in (Side.STREET, Side.NETWORK):
     app.register_blueprint(streams.market)
