@@ -30,6 +30,7 @@ from chalicelib.rfq.node import Trader, read_panels
 from chalicelib.rfq.rates import Fixing, IndicativeRates, Rate
 from chalicelib.rfq.turns import clear
 from chalicelib.settings import read_settings
+from chalicelib.street import execution
 from chalicelib.street.venues import Bound, Declined, Fill, Granted, Resting, Venue, Working
 from chalicelib.tables.memory import MemoryRegistry, MemoryStore
 from tests.builders import HeldMessages, number, seconds, terms
@@ -763,7 +764,7 @@ def test_the_order_is_worked_when_a_turn_arrives_in_its_conversation(
     monkeypatch: pytest.MonkeyPatch, is_news: bool
 ) -> None:
     worked: list[str] = []
-    monkeypatch.setattr(reactions, "work_order", lambda order_id, floor, now: worked.append(order_id))
+    monkeypatch.setattr(execution, "work_order", lambda order_id, floor, now: worked.append(order_id))
     monkeypatch.setattr(Here, "floor", lambda here: None)
     here = Opened("s1").here()
     venue = here.dealing_desk()
