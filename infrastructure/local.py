@@ -19,11 +19,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
 
 import httpx
 
+import chalicelib
 from chalicelib.enterprise import Enterprise, Holding, Side
 from chalicelib.firm.booking import Books, open_account
 from chalicelib.firm.listing import list_instrument, load_listings
@@ -108,6 +111,12 @@ class Layout:
         return {u.name: self.url(u.name) for u in self.enterprise.on(Side.CUSTOMER)}
 
 
+def _import_everything() -> None:
+    """Import all that a utility may import when it is called: whoever is forked from here has it already."""
+    for module in walk_packages(chalicelib.__path__, f"{chalicelib.__name__}."):
+        import_module(module.name)
+
+
 def traders_of(enterprise: Enterprise) -> dict[str, dict[str, str]]:
     """Where each trader deals, if the enterprise file has it."""
     principals = {principal.name: principal for principal in enterprise.principals}
@@ -171,6 +180,7 @@ class Supervisor:
         _expect_free_ports([*layout.ports.values(), layout.engine_port])
         for signum in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signum, self._end)
+        _import_everything()
         try:
             self._start_engine()
             listener = self._listen()
