@@ -175,10 +175,6 @@ class Enterprise:
         """The utilities of one side, in the file's order."""
         return tuple(utility for utility in self.utilities if utility.side is side)
 
-    def author(self, code: str) -> Utility | None:
-        """The utility whose numbers begin with this code."""
-        return next((utility for utility in self.utilities if utility.code == code), None)
-
     @cached_property
     def _principals_by_name(self) -> Mapping[str, Principal]:
         return {principal.name: principal for principal in self.principals}

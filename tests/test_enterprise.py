@@ -98,14 +98,6 @@ def test_a_utility_writes_the_one_table_that_is_its_own() -> None:
     ]
 
 
-@pytest.mark.requirement("T10")
-def test_a_number_leads_to_the_utility_that_gave_it_out() -> None:
-    author = THREE_SIDED.author("C02")
-    assert author is not None
-    assert author.name == "c2"
-    assert THREE_SIDED.author("C99") is None
-
-
 @pytest.mark.parametrize("named", ["demo-c9-customer", "demo-s1-customer", "other-c1-customer"])
 def test_a_table_that_is_nobodys_is_refused_by_name(named: str) -> None:
     with pytest.raises(EnterpriseError, match=named):

@@ -149,6 +149,8 @@ def write(step: Step, log: Log, origin: str, listed: Listed, now: datetime) -> S
 
 # Requests
 
+_TO_REPLACE = CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST
+
 
 def _answer(request: OrderRequest, log: Log, venue: Venue, listed: Listed, now: datetime) -> Answer | Resting:
     refuse = _objection(request, log, venue, listed, now)
@@ -230,9 +232,6 @@ def _reply(answer: Answer, log: Log, origin: str, now: datetime) -> Said:
             log, origin, now, **said, exec_type=ExecType.REPLACED, leaves_qty=leaves, ord_status=status
         )
     return _end(log, origin, now, ExecType.CANCELED, OrdStatus.CANCELED, **said)
-
-
-_TO_REPLACE = CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST
 
 
 # The order's time

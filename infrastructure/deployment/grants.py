@@ -245,4 +245,3 @@ _BY_FUNCTION = {
     "retry": _retry,
     "sweep": _sweep,
 }
-FUNCTIONS = tuple(_BY_FUNCTION)

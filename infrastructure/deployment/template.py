@@ -63,7 +63,7 @@ def side_template(
         _queues(enterprise, utility, sources),
         _failures(enterprise, utility),
         _functions(enterprise, utility, functions, architecture),
-        _event_sources(utility, sources),
+        _event_sources(sources),
         _gateway(),
         _alarms(enterprise, utility, functions, sources),
     ):
@@ -349,7 +349,7 @@ def _functions(
 # Event sources
 
 
-def _event_sources(utility: Utility, sources: Sequence[EventSource]) -> Resources:
+def _event_sources(sources: Sequence[EventSource]) -> Resources:
     resources: Resources = {}
     for source in sources:
         match source:
@@ -357,7 +357,7 @@ def _event_sources(utility: Utility, sources: Sequence[EventSource]) -> Resource
                 holding = Holding(source.table.rsplit("-", 1)[1])
                 resources[stream_id(source)] = _stream_mapping(source, holding)
             case QueueSource():
-                resources[mapping_id(source)] = _queue_mapping(source, utility)
+                resources[mapping_id(source)] = _queue_mapping(source)
             case ScheduleSource():
                 resources.update(_schedule(source))
     return resources
@@ -394,7 +394,7 @@ def _stream_mapping(source: StreamSource, holding: Holding) -> Mapping[str, Any]
     }
 
 
-def _queue_mapping(source: QueueSource, utility: Utility) -> Mapping[str, Any]:
+def _queue_mapping(source: QueueSource) -> Mapping[str, Any]:
     purpose = source.queue.split("-", 2)[2]
     return {
         "Type": "AWS::Lambda::EventSourceMapping",
