@@ -7,11 +7,11 @@ from typing import Any
 from ..customer.inquiry import OrderPage
 from ..records.ledger import Posting
 from ..records.market import MarketData
-from ..records.orders import OrderRecord
+from ..records.orders import ExecutionReport, OrderRecord
 from ..records.record import Item, format_decimal
 from ..records.times import format_time
 from ..state.holdings import Holdings
-from ..state.orders import Execution, OrderState
+from ..state.orders import OrderState
 
 # How an item is kept concerns nobody outside.
 KEYS = frozenset({"pk", "sk", "AccountKey", "Expires"})
@@ -46,7 +46,7 @@ def order_answer(order: OrderState) -> dict[str, Any]:
             "Estimate": order.is_estimate,
             "WaitsFor": list(order.waits_for),
             "Exceptions": list(order.exceptions),
-            "Executions": [_execution(execution) for execution in order.executions],
+            "Executions": [_execution(execution, order) for execution in order.executions],
             "RestsOn": [
                 {
                     "Utility": basis.utility,
@@ -90,22 +90,21 @@ def accepted_answer(record: OrderRecord) -> dict[str, Any]:
     return record_answer(record.to_item())
 
 
-def _execution(execution: Execution) -> dict[str, Any]:
+def _execution(report: ExecutionReport, order: OrderState) -> dict[str, Any]:
     """An execution as it counts now; one that was busted is shown as what it was."""
-    report = execution.report
     return present(
         {
             "ExecID": report.exec_id,
-            "LastQty": execution.last_qty,
-            "LastPx": execution.last_px,
+            "LastQty": report.last_qty,
+            "LastPx": report.last_px,
             "LastMkt": report.last_mkt,
             "Conversation": report.conversation,
             "NetMoney": report.net_money,
             "SettlCurrency": report.settl_currency,
             "SettlDate": report.settl_date,
             "TransactTime": report.transact_time,
-            "CorrectedBy": execution.corrected_by,
-            "BustedBy": execution.busted_by,
+            "CorrectedBy": order.corrected.get(report.exec_id),
+            "BustedBy": order.busted.get(report.exec_id),
         }
     )
 

@@ -1,8 +1,9 @@
 """The records that tell of one order, by what they are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..records.fix import ExecType
 from ..records.numbers import OrderID
 from ..records.orders import (
     ExecutionReport,
@@ -16,12 +17,19 @@ from ..records.orders import (
 
 @dataclass(kw_only=True)
 class History:
-    """The records of an order by what they are, each kind in the order of their happening."""
+    """The records of an order by what they are, each kind in the order of their happening.
+
+    Of the `reports` the `trades` are executions; `others`, the rest, are few, however often an order is
+    filled.
+    """
 
     all: Sequence[OrderRecord]
+    by_utility: Mapping[str, Sequence[OrderRecord]]
     placed: Placed | None
     requests: Sequence[OrderRequest]
     reports: Sequence[ExecutionReport]
+    trades: Sequence[ExecutionReport]
+    others: Sequence[ExecutionReport]
     refusals: Sequence[OrderCancelReject]
     routed: Sequence[Routed]
 
@@ -29,13 +37,25 @@ class History:
 def history_of(order_id: OrderID, ordered: Sequence[OrderRecord]) -> History:
     """The history of a number's order, out of the records under its ClOrdID by their times."""
     ordered = _about(order_id, ordered)
+    reports: list[ExecutionReport] = []
+    rest: list[OrderRecord] = []
+    by_utility: dict[str, list[OrderRecord]] = {record.origin: [] for record in ordered}
+    for record in ordered:
+        by_utility[record.origin].append(record)
+        if isinstance(record, ExecutionReport):
+            reports.append(record)
+        else:
+            rest.append(record)
     return History(
         all=ordered,
-        placed=next((record for record in ordered if isinstance(record, Placed)), None),
-        requests=[record for record in ordered if isinstance(record, OrderRequest)],
-        reports=[record for record in ordered if isinstance(record, ExecutionReport)],
-        refusals=[record for record in ordered if isinstance(record, OrderCancelReject)],
-        routed=[record for record in ordered if isinstance(record, Routed)],
+        by_utility=by_utility,
+        placed=next((record for record in rest if isinstance(record, Placed)), None),
+        requests=[record for record in rest if isinstance(record, OrderRequest)],
+        reports=reports,
+        trades=[report for report in reports if report.exec_type is ExecType.TRADE],
+        others=[report for report in reports if report.exec_type is not ExecType.TRADE],
+        refusals=[record for record in rest if isinstance(record, OrderCancelReject)],
+        routed=[record for record in rest if isinstance(record, Routed)],
     )
 
 
@@ -44,7 +64,7 @@ def _about(order_id: OrderID, ordered: Sequence[OrderRecord]) -> Sequence[OrderR
 
     What was entered with other terms than the number's own is another order, and one of the two is refused.
     """
-    if all(record.order_id == order_id for record in ordered):
+    if {record.order_id for record in ordered} <= {order_id}:
         return ordered
     own = next((e for r in ordered if r.order_id == order_id and (e := r.entry) is not None), None)
     if own is None:

@@ -9,21 +9,19 @@ last spoke of. The *status* is the first that holds, in FIX's order of precedenc
 fill and a Canceled does the earlier hold (T14).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from ..records.fix import ExecType, OrdRejReason, OrdStatus
 from ..records.numbers import Number, OrderID
-from ..records.orders import CancelRequested, Found, OrderRecord, Terms, same_entry
+from ..records.orders import CancelRequested, ExecutionReport, Found, OrderRecord, Terms, same_entry
 from ..records.times import AHEAD_MAX
-from .executions import Execution, Filled, completed_at, executed_by, filled_by, ordered_by
+from .executions import Executed, Filled, completed_at, executed_by, filled_by, ordered_by
 from .history import History, history_of
 from .status import DONE_FOR_DAY, Course, Label, course_of, label_of, unanswered
 from .terms import terms_in_force
-
-__all__ = ["Basis", "Execution", "OrderState", "fold_order", "orders_among"]
 
 _ZERO = Decimal(0)
 
@@ -43,7 +41,8 @@ class OrderState:
 
     `terms` are those in force. `waits_for` names what is known to be missing; an answer that waits for
     something is an estimate. `exceptions` names what cannot be right. `reached` is when the status was
-    reached, `first_seen` the time of the earliest record.
+    reached, `first_seen` the time of the earliest record. The `executions` are as they were last corrected;
+    `corrected` and `busted` say by which ExecID, by that of the execution.
     """
 
     order_id: OrderID
@@ -56,7 +55,9 @@ class OrderState:
     avg_px: Decimal | None
     ord_rej_reason: OrdRejReason | None
     text: str | None
-    executions: tuple[Execution, ...]
+    executions: tuple[ExecutionReport, ...]
+    corrected: Mapping[str, str]
+    busted: Mapping[str, str]
     rests_on: tuple[Basis, ...]
     waits_for: tuple[str, ...]
     exceptions: tuple[str, ...]
@@ -74,15 +75,17 @@ def fold_order(number: Number, records: Iterable[OrderRecord], now: datetime, un
     """
     order_id = OrderID(str(number))
     latest = now + AHEAD_MAX
-    arrived = {(record.origin, record.sort_key): record for record in records}
-    credible = [(r.transact_time, *place, r) for place, r in arrived.items() if r.transact_time <= latest]
-    # No two are at one place, so the records themselves are never compared.
-    history = history_of(order_id, [record for _, _, _, record in sorted(credible)])
-    executed = executed_by(history.reports)
+    arrived = {record.sort_key: record for record in records}
+    # No two have one key, so the records themselves are never compared.
+    by_time = sorted([(record.transact_time, key, record) for key, record in arrived.items()])
+    while by_time and by_time[-1][0] > latest:
+        by_time.pop()
+    history = history_of(order_id, [record for _, _, record in by_time])
+    executed = executed_by(history)
     ordered = ordered_by(history, executed)
     terms = terms_in_force(history, ordered.quantity)
-    filled = filled_by(history.reports, executed, ordered)
-    completed = completed_at(filled, history.reports, ordered)
+    filled = filled_by(history, executed, ordered)
+    completed = completed_at(history, executed, filled, ordered)
     course = course_of(history)
     label = label_of(history, filled, completed, course)
     return OrderState(
@@ -97,10 +100,15 @@ def fold_order(number: Number, records: Iterable[OrderRecord], now: datetime, un
         ord_rej_reason=label.reason if label else None,
         text=label.text if label else None,
         executions=tuple(filled.executions),
-        rests_on=_basis(history.all),
-        waits_for=tuple(_waits_for(number, history, filled, label)),
+        corrected=executed.corrected,
+        busted=executed.busted,
+        rests_on=tuple(
+            Basis(utility=utility, records=len(some), until=some[-1].transact_time)
+            for utility, some in sorted(history.by_utility.items())
+        ),
+        waits_for=tuple(_waits_for(number, history, executed, filled, label)),
         exceptions=tuple(
-            _exceptions(history, filled, terms, completed, len(arrived) - len(credible), unread)
+            _exceptions(history, executed, filled, terms, completed, len(arrived) - len(by_time), unread)
         ),
     )
 
@@ -128,18 +136,9 @@ def _leaves(label: Label | None, course: Course, terms: Terms | None, cum_qty: D
     return max(terms.order_qty - cum_qty, _ZERO) if terms.order_qty is not None else None
 
 
-def _basis(ordered: Sequence[OrderRecord]) -> tuple[Basis, ...]:
-    until: dict[str, datetime] = {}
-    count: dict[str, int] = {}
-    for record in ordered:
-        until[record.origin] = record.transact_time
-        count[record.origin] = count.get(record.origin, 0) + 1
-    return tuple(
-        Basis(utility=utility, records=count[utility], until=until[utility]) for utility in sorted(until)
-    )
-
-
-def _waits_for(number: Number, history: History, filled: Filled, label: Label | None) -> Iterable[str]:
+def _waits_for(
+    number: Number, history: History, executed: Executed, filled: Filled, label: Label | None
+) -> Iterable[str]:
     if history.placed is None:
         yield f"the order as placed, written at {number.code}"
     if history.all and not history.reports:
@@ -147,7 +146,7 @@ def _waits_for(number: Number, history: History, filled: Filled, label: Label | 
         yield f"with {claimed[0]}, unknown" if claimed else "acknowledgement by the street side"
     if filled.missing:
         yield f"executions of {abs(filled.missing):f}"
-    yield from filled.lost
+    yield from executed.lost
     ended = label is not None and label.status in (OrdStatus.CANCELED, OrdStatus.EXPIRED, OrdStatus.REJECTED)
     if not ended:
         # One that was made at two utilities is answered once.
@@ -158,6 +157,7 @@ def _waits_for(number: Number, history: History, filled: Filled, label: Label | 
 
 def _exceptions(
     history: History,
+    executed: Executed,
     filled: Filled,
     terms: Terms | None,
     completed: datetime | None,
@@ -165,20 +165,18 @@ def _exceptions(
     unread: int,
 ) -> Iterable[str]:
     """What cannot be right, and is for people to look into."""
-    counting = [execution for execution in filled.executions if execution.counts]
     if terms is not None and terms.order_qty is not None and filled.cum_qty > terms.order_qty:
         yield f"filled {filled.cum_qty:f} of {terms.order_qty:f}"
-    by = sorted({execution.report.origin for execution in counting})
-    if len(by) > 1:
-        yield f"executed by {' and '.join(by)}"
-    canceled = next((r.transact_time for r in history.reports if r.exec_type is ExecType.CANCELED), None)
+    if len(filled.authors) > 1:
+        yield f"executed by {' and '.join(sorted(filled.authors))}"
+    canceled = next((r.transact_time for r in history.others if r.exec_type is ExecType.CANCELED), None)
     if canceled is not None:
-        late = [e.report.exec_id for e in counting if e.report.transact_time > canceled]
+        late = [e.exec_id for e in filled.counting if e.transact_time > canceled]
         if late:
             yield f"executed after it was canceled: {', '.join(late)}"
         elif completed is not None and completed <= canceled:
             yield "canceled after it was filled"
-    for change in filled.aimless:
+    for change in executed.aimless:
         yield f"{change} does not say which execution it changes"
     if set_aside:
         yield f"{set_aside} records stamped more than a minute ahead are set aside"

@@ -31,6 +31,7 @@ _ENDED = {
 # What grants a request.
 _ANSWERS = (ExecType.CANCELED, ExecType.REPLACED)
 DONE_FOR_DAY = (OrdStatus.DONE_FOR_DAY, OrdStatus.CALCULATED)
+_RENEWED = (ExecType.NEW, ExecType.REPLACED, ExecType.RESTATED)
 # What is believed on an author's word where the report that says it has not arrived.
 _TOLD = {*_STANDING.values(), *_PENDING.values(), OrdStatus.CANCELED, OrdStatus.EXPIRED}
 # Refusals of something other than the order that has the ClOrdID.
@@ -85,7 +86,7 @@ def label_of(history: History, filled: Filled, completed: datetime | None, cours
         return Label(OrdStatus.PARTIALLY_FILLED, reports[-1].transact_time)
     if all(report.exec_type is ExecType.ORDER_STATUS for report in reports):
         return Label(reports[-1].ord_status or OrdStatus.PENDING_NEW, reports[-1].transact_time)
-    renewed = [r for r in reports if r.exec_type in (ExecType.NEW, ExecType.REPLACED, ExecType.RESTATED)]
+    renewed = [r for r in history.others if r.exec_type in _RENEWED]
     return Label(OrdStatus.NEW, (renewed or reports)[-1].transact_time)
 
 
@@ -117,7 +118,7 @@ def unanswered(history: History) -> Sequence[OrderRequest]:
     if not history.requests:
         return ()
     refused = {refusal.request_tag for refusal in history.refusals}
-    granted = {report.cl_ord_id for report in history.reports if report.exec_type in _ANSWERS}
+    granted = {report.cl_ord_id for report in history.others if report.exec_type in _ANSWERS}
     return [r for r in history.requests if r.request_tag not in refused and r.cl_ord_id not in granted]
 
 
@@ -140,7 +141,7 @@ def _asked_since(history: History) -> Label | None:
 
 def course_of(history: History) -> Course:
     """What is pending, what stands and what ended the order: as reported, or on its author's latest word."""
-    standing, ended, told = _standing(history.reports), _ended(history.reports), _told(history)
+    standing, ended, told = _standing(history), _ended(history), _told(history)
     is_reported = ended is not None
     if told is not None and told.status in _ENDED.values():
         ended = ended or told
@@ -180,11 +181,11 @@ def _pending(history: History, ended: Label | None) -> Label | None:
 
     The end of an order answers all that was pending then.
     """
-    pending = [report for report in history.reports if report.exec_type in _PENDING]
+    pending = [report for report in history.others if report.exec_type in _PENDING]
     if not pending:
         return None
     answered = {refusal.cl_ord_id for refusal in history.refusals}
-    answered.update(report.cl_ord_id for report in history.reports if report.exec_type in _ANSWERS)
+    answered.update(report.cl_ord_id for report in history.others if report.exec_type in _ANSWERS)
     for exec_type, status in _PENDING.items():
         for report in reversed(pending):
             is_over = report.cl_ord_id in answered or (
@@ -195,14 +196,16 @@ def _pending(history: History, ended: Label | None) -> Label | None:
     return None
 
 
-def _standing(reports: Sequence[ExecutionReport]) -> dict[OrdStatus, Label]:
+def _standing(history: History) -> dict[OrdStatus, Label]:
     """What an order has come to and was not taken out of again.
 
     An order that is done for the day is so until it is restated, or traded or replaced on a later day; one
     that is suspended, until it is restated or traded. A stop holds as long as the order.
     """
     standing: dict[OrdStatus, Label] = {}
-    for report in reports:
+    if not any(report.exec_type in _STANDING for report in history.others):
+        return standing
+    for report in history.reports:
         status = _STANDING.get(report.exec_type)
         if status is not None:
             standing[status] = Label(status, report.transact_time, text=report.text)
@@ -225,21 +228,21 @@ def _is_left(label: Label, report: ExecutionReport) -> bool:
     return False
 
 
-def _ended(reports: Sequence[ExecutionReport]) -> Label | None:
+def _ended(history: History) -> Label | None:
     """What ended the order, first. A ClOrdID refused as taken does not end the order that took it."""
-    for report in reports:
+    for report in history.others:
         status = _ENDED.get(report.exec_type)
         if report.ord_rej_reason is not None and report.exec_type is ExecType.ORDER_STATUS:
             status = OrdStatus.REJECTED
-        if status is None or (status is OrdStatus.REJECTED and _is_of_another(report, reports)):
+        if status is None or (status is OrdStatus.REJECTED and _is_of_another(report, history)):
             continue
         return Label(status, report.transact_time, report.ord_rej_reason, report.text)
     return None
 
 
-def _is_of_another(refusal: ExecutionReport, reports: Sequence[ExecutionReport]) -> bool:
+def _is_of_another(refusal: ExecutionReport, history: History) -> bool:
     """Whether what is refused is not the order itself: its author says so, or others have taken it."""
     if refusal.ord_status not in (None, OrdStatus.REJECTED):
         return True
-    taken = any(r.exec_type not in (ExecType.REJECTED, ExecType.ORDER_STATUS) for r in reports)
+    taken = any(r.exec_type not in (ExecType.REJECTED, ExecType.ORDER_STATUS) for r in history.reports)
     return taken and refusal.ord_rej_reason in _OF_ANOTHER

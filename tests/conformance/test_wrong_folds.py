@@ -29,11 +29,12 @@ WRONG_FOLDS: Sequence[tuple[Mistake, Sequence[str]]] = (
         Mistake(
             name="the first record of an end freezes the order",
             module=_HISTORY,
-            right="        reports=[record for record in ordered if isinstance(record, ExecutionReport)],\n",
-            wrong="        reports=[r for r in ordered if isinstance(r, ExecutionReport) and not any("
+            right="    reports: list[ExecutionReport] = []\n",
+            wrong="    ordered = [r for r in ordered if not isinstance(r, ExecutionReport) or not any("
             "e.transact_time < r.transact_time for e in ordered"
             " if isinstance(e, ExecutionReport)"
-            " and e.exec_type.name in ('CANCELED', 'EXPIRED', 'REJECTED'))],\n",
+            " and e.exec_type.name in ('CANCELED', 'EXPIRED', 'REJECTED'))]\n"
+            "    reports: list[ExecutionReport] = []\n",
         ),
         ("J.1.b", "F.1.a", "expired"),
     ),
@@ -41,8 +42,8 @@ WRONG_FOLDS: Sequence[tuple[Mistake, Sequence[str]]] = (
         Mistake(
             name="busts do not count",
             module=_EXECUTIONS,
-            right="        return execution._replace(busted_by=change.exec_id)\n",
-            wrong="        return execution\n",
+            right="            busted[root] = change.exec_id\n",
+            wrong="            continue\n",
         ),
         ("J.1.b", "J.1.a", "J.1.d", "expired"),
     ),
@@ -67,9 +68,9 @@ WRONG_FOLDS: Sequence[tuple[Mistake, Sequence[str]]] = (
     (
         Mistake(
             name="a Stopped report's LastQty is counted as a fill",
-            module=_EXECUTIONS,
-            right="        if report.exec_type is ExecType.TRADE:\n            moved",
-            wrong="        if report.exec_type in (ExecType.TRADE, ExecType.STOPPED):\n            moved",
+            module=_HISTORY,
+            right="        trades=[report for report in reports if report.exec_type is ExecType.TRADE],\n",
+            wrong="        trades=[r for r in reports if r.exec_type.name in ('TRADE', 'STOPPED')],\n",
         ),
         ("L.1.a", "stopped"),
     ),

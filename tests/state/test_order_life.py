@@ -553,7 +553,7 @@ def check(state: OrderState, plain: model.Order) -> None:
         plain.leaves_qty,
         plain.avg_px,
     )
-    assert [(e.last_qty, e.last_px) for e in state.executions if e.counts] == [
+    assert [(e.last_qty, e.last_px) for e in state.executions if e.exec_id not in state.busted] == [
         (fill.quantity, fill.price) for fill in plain.live
     ]
     assert sorted(state.waits_for) == sorted(plain.waits_for)
@@ -566,7 +566,8 @@ def check_partial(state: OrderState, arrived: Sequence[OrderRecord], plain: mode
     That is not what the order is by now: a bust may be among what is missing. Whatever of the quantity
     the executions that have arrived do not explain is waited for, and so is the entry.
     """
-    executed = sum((execution.last_qty for execution in state.executions if execution.counts), Decimal(0))
+    counting = [execution for execution in state.executions if execution.exec_id not in state.busted]
+    executed = sum((execution.last_qty or Decimal(0) for execution in counting), Decimal(0))
     reported, said = last_view(arrived, plain, ExecutionReport), last_view(arrived, plain, *_WORDS)
     if reported is not None:
         assert state.terms is not None
