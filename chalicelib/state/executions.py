@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from math import prod
+from operator import mul
 
 from ..records.fix import ExecRestatementReason, ExecType
 from ..records.orders import ExecutionReport, OrderRecord, average_px
@@ -14,6 +15,8 @@ from .terms import entered_terms, wished_changes
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
 
+# Looked up once, as every report is compared with it.
+_REPLACED = ExecType.REPLACED
 _CHANGES = (ExecType.TRADE_CORRECT, ExecType.TRADE_CANCEL)
 
 
@@ -130,10 +133,10 @@ def ordered_by(history: History, executed: Executed) -> Ordered:
     changed: datetime | None = None
     splits: dict[str, Decimal] = {}
     for place, report in enumerate(history.reports):
-        before = quantity
-        is_replaced = report.exec_type is ExecType.REPLACED
-        if report.order_qty is not None:
-            quantity = report.order_qty
+        before, said = quantity, report.order_qty
+        is_replaced = report.exec_type is _REPLACED
+        if said is not None:
+            quantity = said
         elif is_replaced:
             quantity = _wished_qty(history, report, quantity)
         if is_replaced and quantity is not None:
@@ -164,7 +167,8 @@ def filled_by(history: History, executed: Executed, ordered: Ordered) -> Filled:
     if executed.busted:
         counting = [execution for execution in executions if execution.exec_id not in executed.busted]
     authors = {execution.origin for execution in counting}
-    seen = sum([execution.last_qty or _ZERO for execution in counting], _ZERO)
+    quantities = [execution.last_qty or _ZERO for execution in counting]
+    seen = sum(quantities, _ZERO)
     totals = {
         utility: _running(records, executed, ordered.splits)
         for utility, records in history.by_utility.items()
@@ -178,8 +182,8 @@ def filled_by(history: History, executed: Executed, ordered: Ordered) -> Filled:
     if missing or executed.lost:
         avg_px = next((r.avg_px for r in reversed(history.reports) if r.avg_px is not None), None)
     elif seen:
-        amount = sum([(e.last_qty or _ZERO) * (e.last_px or _ZERO) for e in counting], _ZERO)
-        avg_px = average_px(amount, seen)
+        prices = [execution.last_px or _ZERO for execution in counting]
+        avg_px = average_px(sum(map(mul, quantities, prices), _ZERO), seen)
     return Filled(
         executions=executions,
         counting=counting,

@@ -69,8 +69,8 @@ WRONG_FOLDS: Sequence[tuple[Mistake, Sequence[str]]] = (
         Mistake(
             name="a Stopped report's LastQty is counted as a fill",
             module=_HISTORY,
-            right="        trades=[report for report in reports if report.exec_type is ExecType.TRADE],\n",
-            wrong="        trades=[r for r in reports if r.exec_type.name in ('TRADE', 'STOPPED')],\n",
+            right="            (trades if record.exec_type is _TRADE else others)",
+            wrong="            (trades if record.exec_type.name in ('TRADE', 'STOPPED') else others)",
         ),
         ("L.1.a", "stopped"),
     ),
