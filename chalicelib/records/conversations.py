@@ -14,7 +14,6 @@ that are only ever inserted:
 Each record says whom and what the conversation is about, so that one alone can be shown (T13).
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -61,7 +60,6 @@ class Step(StrEnum):
 CONCLUDING = frozenset({Step.DENIED, Step.DUPLICATE, Step.PASSED, Step.WITHDRAWN, Step.EXPIRED, Step.DEALT})
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConversationRecord(Record, abstract=True):
     """What every record of a conversation says.
 
@@ -89,7 +87,6 @@ class ConversationRecord(Record, abstract=True):
         return self.destination if self.principal == self.initiating else self.initiating
 
 
-@dataclass(frozen=True, kw_only=True)
 class Requested(ConversationRecord):
     """A request for quote (QuoteRequest, 35=R) as a node let it through, or denied it.
 
@@ -116,7 +113,6 @@ class Requested(ConversationRecord):
         return REQUESTED_KEY
 
 
-@dataclass(frozen=True, kw_only=True)
 class Turn(ConversationRecord):
     """One place of a conversation's log. Its first says what became of the call on arrival.
 
@@ -151,7 +147,6 @@ class Turn(ConversationRecord):
         return self.step in CONCLUDING
 
 
-@dataclass(frozen=True, kw_only=True)
 class Asked(ConversationRecord):
     """What the initiating principal wants done, having seen the log up to `answers` (QuoteResponse, 35=AJ).
 
@@ -170,7 +165,6 @@ class Asked(ConversationRecord):
         return asked_key(self.step, self.answers)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Inquired(ConversationRecord):
     """The initiating principal asks what came of a conversation whose deadline is over."""
 
@@ -182,7 +176,6 @@ class Inquired(ConversationRecord):
         return f"inquired#{self.attempt:04}"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Ticket(ConversationRecord):
     """What a deal means for one of its parties: what it gets and gives, and when.
 
@@ -206,7 +199,6 @@ class Ticket(ConversationRecord):
         return TICKET_KEY
 
 
-@dataclass(frozen=True, kw_only=True)
 class Message(Record):
     """A record on its way from one principal's node to another's, through city nodes (R1).
 

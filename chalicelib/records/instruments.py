@@ -52,7 +52,6 @@ class InstrumentKind(StrEnum):
     CURRENCIES = "currencies"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Instrument(Record):
     """An instrument as the firm lists it, for every utility to go by; a later record replaces an earlier."""
 

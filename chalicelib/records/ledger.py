@@ -1,6 +1,5 @@
 """Records of the books: movements of money and securities between two accounts."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
@@ -15,7 +14,6 @@ class AssetKind(StrEnum):
     POSITION = "position"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Posting(Record):
     """One asset moved between an account and its contra account, and what the account then has.
 
@@ -48,7 +46,6 @@ class Posting(Record):
         return f"{asset_key(self.kind, self.day, self.asset)}{self.version:010}"
 
 
-@dataclass(frozen=True, kw_only=True)
 class DayOpened(Record):
     """A business day opened for an account: so many assets of each kind were carried forward."""
 
@@ -67,7 +64,6 @@ class DayOpened(Record):
         return opened_key(self.kind, self.day)
 
 
-@dataclass(frozen=True, kw_only=True)
 class DayClosed(Record):
     """A gate: nothing more is booked on that business day for that account, but on `next_day`."""
 

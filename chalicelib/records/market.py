@@ -1,6 +1,5 @@
 """Prices and signs of life: the one kind of record that is not kept for ever."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -8,7 +7,6 @@ from .record import Record
 from .times import format_time
 
 
-@dataclass(frozen=True, kw_only=True)
 class MarketData(Record):
     """A symbol's last price and the bar it belongs to (MarketDataSnapshotFullRefresh, 35=W).
 
@@ -33,7 +31,6 @@ class MarketData(Record):
         return f"{format_time(self.transact_time)}#{self.origin}"
 
 
-@dataclass(frozen=True, kw_only=True)
 class SignOfLife(Record):
     """A street utility works, and promises another sign before `until`."""
 

@@ -105,7 +105,6 @@ class Terms:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
 class OrderRecord(Record, abstract=True):
     """What every record of an order says. Terms are None only where a request came first.
 
@@ -181,7 +180,6 @@ class OrderRecord(Record, abstract=True):
         raise NotImplementedError
 
 
-@dataclass(frozen=True, kw_only=True)
 class Placed(OrderRecord):
     """An order as a customer utility accepted it (NewOrderSingle, 35=D).
 
@@ -196,7 +194,6 @@ class Placed(OrderRecord):
         return _PLACED
 
 
-@dataclass(frozen=True, kw_only=True)
 class OrderRequest(OrderRecord, abstract=True):
     """A customer's wish concerning an order; it may come before its order.
 
@@ -211,7 +208,6 @@ class OrderRequest(OrderRecord, abstract=True):
         return f"request#{self.request_tag}"
 
 
-@dataclass(frozen=True, kw_only=True)
 class CancelRequested(OrderRequest):
     """A customer's wish to cancel (OrderCancelRequest, 35=F).
 
@@ -221,7 +217,6 @@ class CancelRequested(OrderRequest):
     ord_status: OrdStatus | None = OrdStatus.PENDING_CANCEL
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReplaceRequested(OrderRequest):
     """A customer's wish for other terms (OrderCancelReplaceRequest, 35=G).
 
@@ -251,7 +246,6 @@ class Found(StrEnum):
     CLAIMED = "claimed"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Routed(OrderRecord):
     """Where an order stands on its way to a street utility that is silent.
 
@@ -267,7 +261,6 @@ class Routed(OrderRecord):
         return f"routed#{self.street}#{self.found.name.lower()}"
 
 
-@dataclass(frozen=True, kw_only=True)
 class ExecutionReport(OrderRecord):
     """What a street utility says of an order (ExecutionReport, 35=8).
 
@@ -311,7 +304,6 @@ class ExecutionReport(OrderRecord):
         return self.exec_id
 
 
-@dataclass(frozen=True, kw_only=True)
 class OrderCancelReject(OrderRecord):
     """A street utility's refusal to cancel or to replace (OrderCancelReject, 35=9)."""
 
@@ -324,7 +316,6 @@ class OrderCancelReject(OrderRecord):
         return f"cancelreject#{self.request_tag}"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Notice(OrderRecord):
     """What a venue says by itself of an order that a street utility works, put into its inbox.
 
@@ -346,7 +337,6 @@ class Notice(OrderRecord):
         return f"notice#{self.notice_id}"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Released(OrderRecord):
     """A street utility claimed an order and could not send it to a venue: it never will, another may.
 
@@ -361,7 +351,6 @@ class Released(OrderRecord):
         return self.exec_id
 
 
-@dataclass(frozen=True, kw_only=True)
 class Claim(OrderRecord):
     """The one key in a street utility's inbox that decides whether it executes an order.
 

@@ -5,12 +5,12 @@ fields it does not know yet along with the rest.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from types import UnionType
-from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
 from .times import format_time, parse_time
 
@@ -25,8 +25,52 @@ class UnreadableRecord(ValueError):
     """An item that cannot be read as the record it says it is."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Record:
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class _Said:
+    """A frozen dataclass by being derived from this.
+
+    What a dataclass has compiled for each kind by itself - to make one, compare it, show it and keep it as it
+    is - is here once for all of them: a function starts the sooner, and reads the faster.
+    """
+
+    # What is said if nothing else is, and what must be.
+    _defaults: ClassVar[Mapping[str, Any]]
+    _required: ClassVar[frozenset[str]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        kind: Any = dataclass(init=False, repr=False, eq=False, kw_only=True)(cls)
+        defaults = {field.name: field.default for field in fields(kind)}
+        cls._defaults = {name: value for name, value in defaults.items() if value is not MISSING}
+        cls._required = frozenset(defaults.keys() - cls._defaults.keys())
+
+    def __init__(self, **values: Any) -> None:
+        said = vars(self)
+        said.update(self._defaults)
+        said.update(values)
+        if len(said) != len(self._defaults) + len(self._required) or not self._required <= said.keys():
+            missing = self._required - said.keys()
+            unknown = said.keys() - self._required - self._defaults.keys()
+            raise TypeError(f"without {sorted(missing)}" if missing else f"has no {sorted(unknown)}")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(vars(self).items()))
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if value is not None)
+        return f"{type(self).__name__}({said})"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+
+class Record(_Said):
     """What every record says: who wrote it, and when it came to be so."""
 
     origin: str

@@ -4,7 +4,7 @@ The one table that is written in place (R5). An item is replaced on the conditio
 version that was read; whatever it says is also said by a record.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Self
@@ -16,7 +16,6 @@ from .times import format_time
 PANELS = 6
 
 
-@dataclass(frozen=True, kw_only=True)
 class InPlace(Record, abstract=True):
     """An item that is replaced: `version` counts how often it has been."""
 
@@ -31,7 +30,6 @@ class RegistrationState(StrEnum):
     RECEIVED = "received"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Registration(InPlace):
     """A subject between a principal of this node and another: at most one conversation (R5, R10).
 
@@ -63,7 +61,6 @@ class Registration(InPlace):
         return "registration"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Panels(InPlace):
     """A trader's six conversation panels (R3): the conversation in each."""
 
@@ -108,7 +105,6 @@ class Panels(InPlace):
         return replace(self, **change)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Shown(Record):
     """Something for a principal's terminals to show, in the order in which it came to be known here.
 
