@@ -75,7 +75,7 @@ _M = TypeVar("_M", bound="Message")
 class Message(BaseModel):
     """What may be said in a body: these fields, as text, and no others."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class NewOrderSingle(Message):
