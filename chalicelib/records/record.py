@@ -101,8 +101,9 @@ class Record(_Said):
             "sk": self.sort_key,
             "RecordType": type(self).__name__,
         }
+        said = vars(self)
         for name, fix_name, write in _codec(type(self)).writers:
-            value = getattr(self, name)
+            value = said[name]
             if value is not None:
                 item[fix_name] = write(value)
         size = item_bytes(item)
@@ -138,7 +139,7 @@ def read_record(item: Item) -> Record:
 
 def item_bytes(item: Item) -> int:
     """What DynamoDB counts: names and values in UTF-8."""
-    return sum(len(name) + len(value.encode()) for name, value in item.items())
+    return len("".join((*item, *item.values())).encode())
 
 
 def fix_name(name: str) -> str:
