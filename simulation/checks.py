@@ -207,14 +207,13 @@ def _check_refused(state: OrderState, placed: Placed) -> None:
 
 
 def check_requests(workload: Workload, watch: Watch) -> None:
-    """Each wish has one answer, from whoever has the order, unless that had ended or was refused."""
+    """Each wish has one answer, from whoever has the order, also if that has ended or is refused."""
     for (order_id, cl_ord_id, _), request in workload.requests.items():
         course, placed = watch.course(order_id), workload.accepted.get(order_id)
         if course is None or placed is None or not same_entry(placed, course.claim):
             continue
         answers = course.answers(cl_ord_id, request.request_tag)
-        is_answered = answers > 0 or course.ended is not None
-        hold(is_answered, Lost, f"{order_id} goes on without an answer to {cl_ord_id}")
+        hold(answers > 0, Lost, f"{order_id} has no answer to {cl_ord_id}")
         hold(answers <= 1, Doubled, f"{order_id} has {answers} answers to {cl_ord_id}")
 
 

@@ -10,23 +10,24 @@ from urllib.parse import quote
 import pytest
 
 from chalicelib.entry.requests import BODY_BYTES_MAX
-from chalicelib.records.fix import QuoteRejectReason, QuoteRequestRejectReason, SessionRejectReason
+from chalicelib.records.fix import QuoteRejectReason, QuoteRequestRejectReason
 
-from .enterprise import Answer, Enterprise
+from .enterprise import Enterprise
+from .problems import (
+    CONFLICT,
+    FORMAT,
+    INCORRECT,
+    MALFORMED,
+    MISSING,
+    NOT_YOURS,
+    REFUSED,
+    REPEATED,
+    SENDING_TIME,
+    UNDEFINED,
+    UNKNOWN,
+    expect_problem,
+)
 from .terminals import Terminal, quoted
-
-MALFORMED = 400
-NOT_YOURS = 403
-UNKNOWN = 404
-CONFLICT = 409
-REFUSED = 422
-
-MISSING = {"SessionRejectReason": SessionRejectReason.REQUIRED_TAG_MISSING}
-UNDEFINED = {"SessionRejectReason": SessionRejectReason.TAG_NOT_DEFINED_FOR_THIS_MESSAGE_TYPE}
-INCORRECT = {"SessionRejectReason": SessionRejectReason.VALUE_IS_INCORRECT}
-FORMAT = {"SessionRejectReason": SessionRejectReason.INCORRECT_DATA_FORMAT_FOR_VALUE}
-SENDING_TIME = {"SessionRejectReason": SessionRejectReason.SENDING_TIME_ACCURACY_PROBLEM}
-REPEATED = {"SessionRejectReason": SessionRejectReason.TAG_APPEARS_MORE_THAN_ONCE}
 
 UNKNOWN_SYMBOL = {"QuoteRequestRejectReason": QuoteRequestRejectReason.UNKNOWN_SYMBOL}
 LIMIT = {"QuoteRequestRejectReason": QuoteRequestRejectReason.QUOTE_REQUEST_EXCEEDS_LIMIT}
@@ -80,20 +81,6 @@ def _nothing_is_written(enterprise: Enterprise, talks: Talks) -> Iterator[None]:
         yield
     assert enterprise.tables() == before
     assert writes == {}
-
-
-def _expect_problem(
-    answer: Answer, status: int, field: str | None = None, reason: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    assert answer.status == status, answer
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    problem: dict[str, Any] = answer.json
-    assert (problem["type"], problem["status"]) == ("about:blank", status)
-    assert problem["title"]
-    assert problem["detail"]
-    assert problem.get("field") == field
-    assert {name: problem[name] for name in reason or {}} == dict(reason or {})
-    return problem
 
 
 # A request for quote
@@ -170,7 +157,7 @@ def test_a_request_is_refused_with_its_field_and_fixs_reason(
 ) -> None:
     request = {**talks.xenia.request("BANKY", "AUDUSD"), **asked}
     request = {name: value for name, value in request.items() if value is not None}
-    _expect_problem(talks.xenia.ask("POST", "/rfqs", request), status, field, reason)
+    expect_problem(talks.xenia.ask("POST", "/rfqs", request), status, field, reason)
 
 
 # Turns
@@ -359,7 +346,7 @@ def test_a_turn_is_refused_with_its_field_and_fixs_reason(
 ) -> None:
     terminal, conversation = talks.who(who), talks.number(number)
     answer = terminal.attempt(turn, conversation, **asked)
-    problem = _expect_problem(answer, status, field, reason)
+    problem = expect_problem(answer, status, field, reason)
     # Whoever is refused for what the conversation has come to is shown that.
     assert ("Now" in problem) == (status != MALFORMED)
     if "Now" in problem:
@@ -378,8 +365,8 @@ def test_only_the_two_traders_in_a_conversation_take_turns_in_it(
         # Nobody at all could do that, or it has been done.
         assert answer.status in (CONFLICT, REFUSED)
     else:
-        _expect_problem(answer, NOT_YOURS, "Conversation", NOT_AUTHORIZED)
-    _expect_problem(colleague.clear(talks.two_way), NOT_YOURS, "Conversation", NOT_AUTHORIZED)
+        expect_problem(answer, NOT_YOURS, "Conversation", NOT_AUTHORIZED)
+    expect_problem(colleague.clear(talks.two_way), NOT_YOURS, "Conversation", NOT_AUTHORIZED)
 
 
 @pytest.mark.requirement("R4", "R9")
@@ -395,7 +382,7 @@ def test_in_a_conversation_that_is_over_no_turn_is_taken(
     enterprise: Enterprise, talks: Talks, who: str, turn: str
 ) -> None:
     answer = talks.who(who).attempt(turn, talks.over, Answers=3, **_fields(turn))
-    problem = _expect_problem(answer, CONFLICT, "Conversation", TOO_LATE)
+    problem = expect_problem(answer, CONFLICT, "Conversation", TOO_LATE)
     assert problem["Now"]["Step"] == "withdrawn"
 
 
@@ -408,9 +395,9 @@ def test_after_the_deadline_no_turn_is_taken_though_nobody_has_said_so_yet(
     enterprise.now += timedelta(minutes=3)
     try:
         answer = talks.xenia.attempt(turn, talks.two_way, **_fields(turn))
-        _expect_problem(answer, CONFLICT, "Conversation", TOO_LATE)
+        expect_problem(answer, CONFLICT, "Conversation", TOO_LATE)
         quote = talks.yves.attempt("quote", talks.two_way, **_fields("quote"))
-        assert _expect_problem(quote, CONFLICT, "Conversation", TOO_LATE)["Now"]["Overdue"]
+        assert expect_problem(quote, CONFLICT, "Conversation", TOO_LATE)["Now"]["Overdue"]
     finally:
         enterprise.now = before
 
@@ -420,12 +407,12 @@ def test_after_the_deadline_no_turn_is_taken_though_nobody_has_said_so_yet(
 def test_a_conversation_that_goes_on_is_not_cleared(
     enterprise: Enterprise, talks: Talks, number: str
 ) -> None:
-    _expect_problem(talks.xenia.clear(talks.number(number)), REFUSED, "Conversation", OTHER)
+    expect_problem(talks.xenia.clear(talks.number(number)), REFUSED, "Conversation", OTHER)
 
 
 def test_a_clear_that_says_something_is_refused(enterprise: Enterprise, talks: Talks) -> None:
     answer = talks.xenia.ask("POST", f"/rfqs/{talks.over}/clear", {"Panel": 1})
-    _expect_problem(answer, MALFORMED, "Panel", UNDEFINED)
+    expect_problem(answer, MALFORMED, "Panel", UNDEFINED)
 
 
 # Numbers
@@ -464,14 +451,14 @@ def test_a_number_that_is_none_of_the_principals_conversations_is_not_found(
     kind = turn.strip("/")
     body = None if kind in ("", "clear") else {"Answers": 0, **_fields(kind)}
     answer = talks.xenia.ask("POST" if turn else "GET", f"/rfqs/{number}{turn}", body)
-    _expect_problem(answer, UNKNOWN, "Conversation", UNKNOWN_QUOTE)
+    expect_problem(answer, UNKNOWN, "Conversation", UNKNOWN_QUOTE)
 
 
 @pytest.mark.requirement("R12")
 def test_another_principals_conversation_is_not_found(enterprise: Enterprise, talks: Talks) -> None:
     maia = Terminal(enterprise, "MERCURY", "M1")
     answer = maia.ask("GET", f"/rfqs/{talks.two_way}")
-    _expect_problem(answer, UNKNOWN, "Conversation", UNKNOWN_QUOTE)
+    expect_problem(answer, UNKNOWN, "Conversation", UNKNOWN_QUOTE)
 
 
 # Bodies
@@ -497,13 +484,13 @@ def test_a_body_that_is_no_message_is_refused(
     enterprise: Enterprise, talks: Talks, route: str, body: bytes
 ) -> None:
     target = f"/rfqs/{talks.two_way}{route}" if route else "/rfqs"
-    _expect_problem(talks.xenia.ask("POST", target, body), MALFORMED, "body", FORMAT)
+    expect_problem(talks.xenia.ask("POST", target, body), MALFORMED, "body", FORMAT)
 
 
 def test_a_field_that_is_said_twice_is_refused(enterprise: Enterprise, talks: Talks) -> None:
     body = json.dumps({"Answers": 2, "Side": "1"})[:-1].encode() + b', "Side": "2"}'
     answer = talks.xenia.ask("POST", f"/rfqs/{talks.two_way}/accept", body)
-    _expect_problem(answer, MALFORMED, "Side", REPEATED)
+    expect_problem(answer, MALFORMED, "Side", REPEATED)
 
 
 # Tokens
@@ -533,13 +520,13 @@ def test_who_is_at_no_terminal_of_this_node_does_not_deal(
         body = talks.xenia.request("BANKY") if target == "/rfqs" else {"Answers": 2, "Side": "1"}
     method = "POST" if is_post else "GET"
     answer = enterprise.ask("bankx", method, target.format(talks.two_way), body, headers=headers)
-    _expect_problem(answer, NOT_YOURS, "principal", NO_DEALER)
+    expect_problem(answer, NOT_YOURS, "principal", NO_DEALER)
 
 
 @pytest.mark.parametrize("target", ["/terminal", "/rfqs/{}"])
 def test_who_has_no_token_is_not_let_in(enterprise: Enterprise, talks: Talks, target: str) -> None:
     answer = enterprise.ask("bankx", "GET", target.format(talks.two_way), headers={"Authorization": ""})
-    _expect_problem(answer, 401)
+    expect_problem(answer, 401)
 
 
 # Cursors
@@ -580,11 +567,11 @@ def _cursor(content: object) -> str:
 )
 def test_a_cursor_that_no_look_gave_out_is_refused(enterprise: Enterprise, talks: Talks, cursor: str) -> None:
     answer = talks.xenia.ask("GET", f"/terminal?cursor={cursor}")
-    _expect_problem(answer, MALFORMED, "cursor", INCORRECT)
+    expect_problem(answer, MALFORMED, "cursor", INCORRECT)
 
 
 def test_an_empty_cursor_is_refused_too(enterprise: Enterprise, talks: Talks) -> None:
-    _expect_problem(talks.xenia.ask("GET", "/terminal?cursor="), MALFORMED, "cursor", INCORRECT)
+    expect_problem(talks.xenia.ask("GET", "/terminal?cursor="), MALFORMED, "cursor", INCORRECT)
 
 
 def _fields(turn: str) -> dict[str, Any]:

@@ -9,25 +9,27 @@ from urllib.parse import quote
 import pytest
 
 from chalicelib.entry.requests import BODY_BYTES_MAX
-from chalicelib.records.fix import CxlRejReason, OrdRejReason, SessionRejectReason
+from chalicelib.records.fix import CxlRejReason, OrdRejReason
 from chalicelib.records.times import format_time
 from infrastructure.tokens import Issuer
 
-from .enterprise import ISSUER, Answer, Enterprise
+from .enterprise import ISSUER, Enterprise
+from .problems import (
+    CONFLICT,
+    FORMAT,
+    INCORRECT,
+    MALFORMED,
+    MISSING,
+    NOT_YOURS,
+    REFUSED,
+    REPEATED,
+    SENDING_TIME,
+    UNAUTHORIZED,
+    UNDEFINED,
+    UNKNOWN,
+    expect_problem,
+)
 
-MALFORMED = 400
-UNAUTHORIZED = 401
-NOT_YOURS = 403
-UNKNOWN = 404
-CONFLICT = 409
-REFUSED = 422
-
-MISSING = {"SessionRejectReason": SessionRejectReason.REQUIRED_TAG_MISSING}
-UNDEFINED = {"SessionRejectReason": SessionRejectReason.TAG_NOT_DEFINED_FOR_THIS_MESSAGE_TYPE}
-INCORRECT = {"SessionRejectReason": SessionRejectReason.VALUE_IS_INCORRECT}
-FORMAT = {"SessionRejectReason": SessionRejectReason.INCORRECT_DATA_FORMAT_FOR_VALUE}
-SENDING_TIME = {"SessionRejectReason": SessionRejectReason.SENDING_TIME_ACCURACY_PROBLEM}
-REPEATED = {"SessionRejectReason": SessionRejectReason.TAG_APPEARS_MORE_THAN_ONCE}
 QUANTITY = {"OrdRejReason": OrdRejReason.INCORRECT_QUANTITY}
 INCREMENT = {"OrdRejReason": OrdRejReason.INVALID_PRICE_INCREMENT}
 CHARACTERISTIC = {"OrdRejReason": OrdRejReason.UNSUPPORTED_ORDER_CHARACTERISTIC}
@@ -69,22 +71,6 @@ def _nothing_is_written(enterprise: Enterprise, entered: tuple[str, str]) -> Ite
     assert enterprise.tables() == before
     # A refusal may cost the one conditional insert that found the ClOrdID taken.
     assert sum(writes.values()) <= 1
-
-
-def _expect_problem(
-    answer: Answer, status: int, field: str | None = None, reason: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    assert answer.status == status, answer
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    problem: dict[str, Any] = answer.json
-    expected = {"type", "title", "status", "detail", *(["field"] if field else []), *(reason or {})}
-    assert set(problem) == expected
-    assert (problem["type"], problem["status"]) == ("about:blank", status)
-    assert problem["title"]
-    assert problem["detail"]
-    assert problem.get("field") == field
-    assert {name: problem[name] for name in reason or {}} == dict(reason or {})
-    return problem
 
 
 # An order's fields
@@ -281,7 +267,7 @@ def test_an_order_is_refused_with_its_field_and_fixs_reason(
 ) -> None:
     order = {**enterprise.order(account, ClOrdID="order-2"), **asked}
     order = {name: value for name, value in order.items() if value is not None}
-    _expect_problem(enterprise.ask("c1", "POST", "/orders", order), status, field, reason)
+    expect_problem(enterprise.ask("c1", "POST", "/orders", order), status, field, reason)
 
 
 @pytest.mark.requirement("T2")
@@ -307,7 +293,7 @@ def test_a_request_of_another_time_is_refused(
     if "cancel" in route:
         body = {name: body[name] for name in ("ClOrdID", "TransactTime")}
     answer = enterprise.ask("c1", "POST", route.format(number=number), body)
-    _expect_problem(answer, status, "TransactTime", reason)
+    expect_problem(answer, status, "TransactTime", reason)
 
 
 @pytest.mark.requirement("T2", "T10")
@@ -320,7 +306,7 @@ def test_a_cl_ord_id_again_with_other_terms_is_a_conflict(
     enterprise: Enterprise, account: str, number: str, other: dict[str, str]
 ) -> None:
     answer = enterprise.ask("c1", "POST", "/orders", enterprise.order(account, **other))
-    assert number in _expect_problem(answer, CONFLICT, "ClOrdID", DUPLICATE)["detail"]
+    assert number in expect_problem(answer, CONFLICT, "ClOrdID", DUPLICATE)["detail"]
 
 
 # Bodies
@@ -348,26 +334,26 @@ def test_a_body_that_is_no_message_is_refused(
     enterprise: Enterprise, number: str, route: str, body: bytes
 ) -> None:
     answer = enterprise.ask("c1", "POST", route.format(number=number), body)
-    _expect_problem(answer, MALFORMED, "body", FORMAT)
+    expect_problem(answer, MALFORMED, "body", FORMAT)
 
 
 @pytest.mark.requirement("T2")
 def test_a_deeply_nested_body_is_refused_for_what_it_does_not_say(enterprise: Enterprise) -> None:
     body = b'{"a":' * 600 + b"1" + b"}" * 600
-    _expect_problem(enterprise.ask("c1", "POST", "/orders", body), MALFORMED, "Account", MISSING)
+    expect_problem(enterprise.ask("c1", "POST", "/orders", body), MALFORMED, "Account", MISSING)
 
 
 @pytest.mark.requirement("T2")
 def test_a_field_that_is_said_twice_is_refused(enterprise: Enterprise, account: str) -> None:
     order = json.dumps(enterprise.order(account, ClOrdID="order-2"))
     body = order[:-1].encode() + b', "OrderQty": "1"}'
-    _expect_problem(enterprise.ask("c1", "POST", "/orders", body), MALFORMED, "OrderQty", REPEATED)
+    expect_problem(enterprise.ask("c1", "POST", "/orders", body), MALFORMED, "OrderQty", REPEATED)
 
 
 @pytest.mark.requirement("T2")
 def test_a_body_that_is_far_too_long_is_not_read(enterprise: Enterprise) -> None:
     answer = enterprise.ask("c1", "POST", "/orders", b" " * 17 * BODY_BYTES_MAX)
-    _expect_problem(answer, 413)
+    expect_problem(answer, 413)
     assert answer.headers.get("Connection") == "close"
 
 
@@ -375,7 +361,7 @@ def test_a_body_that_is_far_too_long_is_not_read(enterprise: Enterprise) -> None
 def test_a_body_of_another_media_type_is_refused(enterprise: Enterprise, account: str) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = enterprise.ask("c1", "POST", "/orders", enterprise.order(account), headers=headers)
-    _expect_problem(answer, 415)
+    expect_problem(answer, 415)
 
 
 # Cancels
@@ -385,7 +371,7 @@ def test_a_body_of_another_media_type_is_refused(enterprise: Enterprise, account
 def test_a_cancel_with_its_orders_cl_ord_id_is_refused(enterprise: Enterprise, number: str) -> None:
     body = {"ClOrdID": "order-1", "TransactTime": format_time(enterprise.now)}
     answer = enterprise.ask("c1", "POST", f"/orders/{number}/cancel", body)
-    _expect_problem(answer, REFUSED, "ClOrdID", {"CxlRejReason": CxlRejReason.DUPLICATE_CL_ORD_ID})
+    expect_problem(answer, REFUSED, "ClOrdID", {"CxlRejReason": CxlRejReason.DUPLICATE_CL_ORD_ID})
 
 
 @pytest.mark.requirement("T2")
@@ -403,7 +389,7 @@ def test_a_cancel_is_refused_with_its_field_and_fixs_reason(
     enterprise: Enterprise, number: str, body: dict[str, str], field: str, reason: Mapping[str, str]
 ) -> None:
     answer = enterprise.ask("c1", "POST", f"/orders/{number}/cancel", body)
-    _expect_problem(answer, MALFORMED, field, reason)
+    expect_problem(answer, MALFORMED, field, reason)
 
 
 # Numbers
@@ -455,7 +441,7 @@ def test_a_number_that_is_none_of_the_callers_orders_is_not_found(
     answer = enterprise.ask(
         "c1", method, route.format(asked), body if method == "POST" else None, headers=headers
     )
-    _expect_problem(answer, UNKNOWN, "OrderID", ORDER)
+    expect_problem(answer, UNKNOWN, "OrderID", ORDER)
 
 
 # Queries
@@ -465,7 +451,7 @@ def test_a_number_that_is_none_of_the_callers_orders_is_not_found(
 @pytest.mark.parametrize("limit", ["0", "-1", "101", "ten", "1.5", "", "²", "\u0665", "9" * 5000])
 def test_a_page_of_an_impossible_length_is_refused(enterprise: Enterprise, account: str, limit: str) -> None:
     answer = enterprise.ask("c1", "GET", f"/orders?Account={account}&limit={quote(limit)}")
-    _expect_problem(answer, MALFORMED, "limit", INCORRECT)
+    expect_problem(answer, MALFORMED, "limit", INCORRECT)
 
 
 @pytest.mark.requirement("T3")
@@ -486,25 +472,25 @@ def test_a_page_of_an_impossible_length_is_refused(enterprise: Enterprise, accou
 )
 def test_a_cursor_that_no_page_gave_out_is_refused(enterprise: Enterprise, account: str, cursor: str) -> None:
     answer = enterprise.ask("c1", "GET", f"/orders?Account={account}&cursor={cursor}")
-    _expect_problem(answer, MALFORMED, "cursor", INCORRECT)
+    expect_problem(answer, MALFORMED, "cursor", INCORRECT)
 
 
 @pytest.mark.requirement("T3")
 @pytest.mark.parametrize("route", ["/orders", "/balances", "/positions", "/account"])
 def test_an_inquiry_about_somebody_elses_account_is_refused(enterprise: Enterprise, route: str) -> None:
-    _expect_problem(enterprise.ask("c1", "GET", f"{route}?Account={ROBS}"), NOT_YOURS, "Account", ACCOUNT)
+    expect_problem(enterprise.ask("c1", "GET", f"{route}?Account={ROBS}"), NOT_YOURS, "Account", ACCOUNT)
 
 
 @pytest.mark.requirement("T3")
 @pytest.mark.parametrize("route", ["/orders", "/balances", "/positions", "/account"])
 def test_who_has_several_accounts_has_to_name_one(enterprise: Enterprise, route: str) -> None:
-    _expect_problem(enterprise.ask("c1", "GET", route), MALFORMED, "Account", MISSING)
+    expect_problem(enterprise.ask("c1", "GET", route), MALFORMED, "Account", MISSING)
 
 
 @pytest.mark.requirement("T3")
 @pytest.mark.parametrize("symbol", ["NOPE", "ibm", "%20", "I" * 3000])
 def test_market_data_of_an_unknown_symbol_is_not_found(enterprise: Enterprise, symbol: str) -> None:
-    _expect_problem(enterprise.ask("c1", "GET", f"/market-data/{symbol}"), UNKNOWN, "Symbol", SYMBOL)
+    expect_problem(enterprise.ask("c1", "GET", f"/market-data/{symbol}"), UNKNOWN, "Symbol", SYMBOL)
 
 
 # Tokens
@@ -548,14 +534,14 @@ def test_who_has_no_token_that_holds_is_not_let_in(
             header = f"Bearer {forged}"
     body = enterprise.order(account, ClOrdID="order-2") if method == "POST" else None
     answer = enterprise.ask("c1", method, route, body, headers={"Authorization": header})
-    _expect_problem(answer, UNAUTHORIZED)
+    expect_problem(answer, UNAUTHORIZED)
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.requirement("T3")
 def test_a_token_without_accounts_sees_nobodys_orders(enterprise: Enterprise, number: str) -> None:
     headers = {"Authorization": f"Bearer {enterprise.token('nobody', [])}"}
-    _expect_problem(
+    expect_problem(
         enterprise.ask("c1", "GET", f"/orders/{number}", headers=headers), UNKNOWN, "OrderID", ORDER
     )
 
@@ -568,7 +554,7 @@ def test_a_token_without_accounts_sees_nobodys_orders(enterprise: Enterprise, nu
 @pytest.mark.parametrize("authorization", ["Bearer x", ""], ids=["with a token", "without"])
 def test_an_unknown_route_is_not_found(enterprise: Enterprise, target: str, authorization: str) -> None:
     answer = enterprise.ask("c1", "GET", target, headers={"Authorization": authorization})
-    _expect_problem(answer, UNKNOWN)
+    expect_problem(answer, UNKNOWN)
 
 
 @pytest.mark.requirement("T3", "T11")
@@ -580,5 +566,5 @@ def test_a_method_that_a_route_does_not_have_is_refused(
     enterprise: Enterprise, method: str, target: str
 ) -> None:
     answer = enterprise.ask("c1", method, target)
-    _expect_problem(answer, 405)
+    expect_problem(answer, 405)
     assert answer.headers["Allow"]
