@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: run demo rfq-demo test races check simulate mistakes explore explore-all explore-mistakes package deploy-local requirements
+.PHONY: run demo rfq-demo test races check simulate mistakes explore explore-all explore-mistakes package deploy-local requirements vendored
 
 run: .venv/installed
 	$(BIN)/python -m infrastructure run
@@ -62,6 +62,16 @@ bench: .venv/installed
 
 requirements: .venv/installed
 	$(BIN)/python -m tests.requirements docs/requirements.md
+
+# What browsers run and others have written is kept here as it was published, with its licence. Needs npm:
+# raise a version, fetch, and look at the page.
+SWAGGER_UI := 5.35.0
+vendored:
+	mkdir -p build
+	npm pack --silent --pack-destination build swagger-ui-dist@$(SWAGGER_UI)
+	tar --extract --file build/swagger-ui-dist-$(SWAGGER_UI).tgz --strip-components 1 --no-same-owner \
+	  --directory chalicelib/entry/assets/swagger-ui package/LICENSE package/NOTICE package/swagger-ui.css \
+	  package/swagger-ui-bundle.js package/swagger-ui-bundle.js.LICENSE.txt
 
 .venv/installed: requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv .venv

@@ -4,11 +4,12 @@ from chalice.app import Chalice
 
 from chalicelib import bootstrap
 from chalicelib.enterprise import Side
-from chalicelib.entry import common, description, streams
+from chalicelib.entry import common, description, page, streams
 
 app = Chalice(app_name="threeside")
 app.register_blueprint(common.blueprint)
 app.register_blueprint(description.blueprint)
+app.register_blueprint(page.blueprint)
 app.register_blueprint(streams.streams)
 
 # What another side has is not even imported: a function starts the sooner.

@@ -35,6 +35,8 @@ FAILURES_KEPT_DAYS = 90
 
 REQUESTS_PER_SECOND_MAX = 500
 REQUESTS_AT_ONCE_MAX = 1000
+# An order's answers are a tenth of it: they are not worth the time.
+COMPRESSED_BYTES_MIN = 10 * 1024
 
 # Chalice's names of what it makes: the function, its role, and how long and with how much it may run.
 MADE = {
@@ -471,6 +473,7 @@ def _gateway() -> Resources:
     resources["RestAPI"] = {
         "Properties": {
             "EndpointConfiguration": "REGIONAL",
+            "MinimumCompressionSize": COMPRESSED_BYTES_MIN,
             "MethodSettings": [
                 {
                     "ResourcePath": "/*",

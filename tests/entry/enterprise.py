@@ -24,7 +24,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 from chalicelib import bootstrap
 from chalicelib.bootstrap import Here
 from chalicelib.enterprise import Holding, Side, load_enterprise
-from chalicelib.entry import common, customer, dealing, description, streams
+from chalicelib.entry import common, customer, dealing, description, page, streams
 from chalicelib.firm.booking import open_account
 from chalicelib.firm.listing import list_instrument, load_listings
 from chalicelib.network.queues import SqsQueue, dead_letters_of, sqs_client
@@ -81,6 +81,7 @@ def _make_app() -> Chalice:
     for blueprint in (
         common.blueprint,
         description.blueprint,
+        page.blueprint,
         customer.blueprint,
         dealing.blueprint,
         streams.streams,

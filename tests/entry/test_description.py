@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from chalicelib.entry import page
 from chalicelib.entry.description import PATH
 
 from .enterprise import APP, Enterprise
@@ -46,7 +47,12 @@ def follow(described: Any, operation: str, link: str, answer: Any) -> tuple[str,
 
 def test_it_is_openapi_of_exactly_the_routes_there_are(described: Any) -> None:
     assert described["openapi"] == "3.1.0"
-    routes = {(path, method.lower()) for path, methods in APP.routes.items() for method in methods}
+    routes = {
+        (path, method.lower())
+        for path, methods in APP.routes.items()
+        for method in methods
+        if not path.startswith(page.PATH)
+    }
     assert routes == {(path, method) for path, methods in described["paths"].items() for method in methods}
     operations = [o["operationId"] for methods in described["paths"].values() for o in methods.values()]
     assert len(operations) == len(set(operations))
@@ -111,6 +117,30 @@ def test_links_lead_from_an_order_to_its_state_and_its_cancel(
     cancel = {"ClOrdID": "cancel-1", "TransactTime": placed.json["OrigTime"]}
     validator(described, "OrderCancelRequest").validate(cancel)
     assert enterprise.ask("c1", method, path, cancel).status == 202
+
+
+def test_every_body_has_an_example_that_its_schema_takes(described: Any) -> None:
+    shown = 0
+    for methods in described["paths"].values():
+        for operation in methods.values():
+            for body in operation.get("requestBody", {}).get("content", {}).values():
+                validator(described, body["schema"]["$ref"].rpartition("/")[2]).validate(body["example"])
+                shown += 1
+    assert shown == len(described["components"]["schemas"]) - len(("Answer", "Problem"))
+
+
+def test_the_example_of_an_order_can_be_sent_as_it_is(
+    enterprise: Enterprise, account: str, described: Any
+) -> None:
+    example = described["paths"]["/orders"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    placed = enterprise.ask("c1", "POST", "/orders", {**example, "Account": account})
+    assert placed.status == 201
+    enterprise.settle()
+    method, path = path_of(described, "post_cancel")
+    content = described["paths"][path][method.lower()]["requestBody"]["content"]
+    cancel = content["application/json"]["example"]
+    target = path.replace("{number}", placed.json["OrderID"])
+    assert enterprise.ask("c1", method, target, cancel).status == 202
 
 
 def test_links_lead_from_a_call_to_its_conversation(enterprise: Enterprise, described: Any) -> None:

@@ -14,7 +14,7 @@ from infrastructure.deployment.cloud import Cloud, DeploymentError, deploy
 from infrastructure.deployment.grants import NEVER, policy
 from infrastructure.deployment.names import table_arn
 from infrastructure.deployment.packaging import PackageError, functions_of, package_utility, tidied
-from infrastructure.deployment.template import EVERY, MADE, side_template
+from infrastructure.deployment.template import COMPRESSED_BYTES_MIN, EVERY, MADE, side_template
 from infrastructure.engine import local_credentials
 from infrastructure.event_sources import QueueSource, ScheduleSource, StreamSource, event_sources
 
@@ -217,6 +217,7 @@ def test_the_gateway_answers_with_problem_documents_and_throttles(
         )
     api = of_type(templates[name], "Serverless::Api")["RestAPI"]
     assert api["MethodSettings"][0]["ThrottlingRateLimit"] > 0
+    assert api["MinimumCompressionSize"] == COMPRESSED_BYTES_MIN
     assert of_type(templates[name], "ApiGateway::UsagePlan")["UsagePlan"]["Throttle"]["RateLimit"] > 0
     assert "Dashboard" in templates[name]["Resources"]
 
