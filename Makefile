@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: run demo rfq-demo test races check simulate mistakes explore explore-all explore-mistakes package deploy-local requirements vendored
+.PHONY: run demo rfq-demo test races check simulate mistakes explore explore-all explore-mistakes package deploy-local requirements docs vendored
 
 run: .venv/installed
 	$(BIN)/python -m infrastructure run
@@ -63,15 +63,28 @@ bench: .venv/installed
 requirements: .venv/installed
 	$(BIN)/python -m tests.requirements docs/requirements.md
 
+# docs/ as a site, in build/site; every link is checked.
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 # What browsers run and others have written is kept here as it was published, with its licence. Needs npm:
-# raise a version, fetch, and look at the page.
+# raise a version, fetch, and look at the pages.
 SWAGGER_UI := 5.35.0
+MERMAID := 11.17.2
+IFRAME_WORKER := 1.0.4
 vendored:
-	mkdir -p build
-	npm pack --silent --pack-destination build swagger-ui-dist@$(SWAGGER_UI)
-	tar --extract --file build/swagger-ui-dist-$(SWAGGER_UI).tgz --strip-components 1 --no-same-owner \
-	  --directory chalicelib/entry/assets/swagger-ui package/LICENSE package/NOTICE package/swagger-ui.css \
-	  package/swagger-ui-bundle.js package/swagger-ui-bundle.js.LICENSE.txt
+	$(call fetch,swagger-ui-dist@$(SWAGGER_UI),chalicelib/entry/assets/swagger-ui,\
+	  LICENSE NOTICE swagger-ui.css swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt)
+	$(call fetch,@mermaid-js/tiny@$(MERMAID),docs/assets/mermaid,LICENSE dist/mermaid.tiny.js)
+	$(call fetch,iframe-worker@$(IFRAME_WORKER),docs/assets/iframe-worker,LICENSE shim/index.js)
+
+# A package and its version, the folder here, the files.
+define fetch
+rm -rf build/npm && mkdir -p build/npm $(2)
+npm pack --silent --pack-destination build/npm $(1)
+tar -xzf build/npm/*.tgz -C build/npm
+install -m 644 $(addprefix build/npm/package/,$(3)) $(2)
+endef
 
 .venv/installed: requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv .venv
