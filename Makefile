@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: run demo rfq-demo test races check simulate mistakes explore explore-all explore-mistakes package deploy-local requirements docs vendored
+.PHONY: run demo rfq-demo test races check simulate mistakes explore explore-all explore-mistakes package deploy-local requirements drawing docs vendored
 
 run: .venv/installed
 	$(BIN)/python -m infrastructure run
@@ -62,6 +62,10 @@ bench: .venv/installed
 
 requirements: .venv/installed
 	$(BIN)/python -m tests.requirements docs/requirements.md
+
+# The picture of the enterprise in docs/architecture.md.
+drawing: .venv/installed
+	$(BIN)/python -m infrastructure topology --svg > docs/assets/enterprise.svg
 
 # docs/ as a site, in build/site; every link is checked.
 docs: .venv/installed

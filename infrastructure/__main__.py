@@ -29,6 +29,7 @@ from .client import Client, RequestRefused
 from .deployment.cloud import Cloud, DeploymentError, deploy
 from .deployment.packaging import ARCHITECTURES, PackageError
 from .deployment.packaging import package as package_enterprise
+from .drawing import draw
 from .engine import EngineError, client, local_credentials
 from .exceptions import exceptions_table, find_exceptions
 from .local import (
@@ -110,11 +111,15 @@ def main(context: click.Context, file: Path, folder: Path) -> None:
 @main.command()
 @as_json
 @click.option("--mermaid", is_flag=True, help="Print only the diagram.")
+@click.option("--svg", is_flag=True, help="Print a drawing of all tables and streams.")
 @click.pass_obj
 @command
-def topology(paths: Mapping[str, Path], as_json: bool, mermaid: bool) -> None:
+def topology(paths: Mapping[str, Path], as_json: bool, mermaid: bool, svg: bool) -> None:
     """Who there is, and who holds whose records."""
     enterprise = load_enterprise(paths["file"])
+    if svg:
+        click.echo(draw(enterprise), nl=False)
+        return
     if as_json:
         click.echo(json.dumps(topology_json(enterprise), indent=2))
         return

@@ -4,11 +4,13 @@ import json
 import re
 from io import StringIO
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
 
 from chalicelib.enterprise import Enterprise, Side, load_enterprise, parse_enterprise
+from infrastructure.drawing import draw
 from infrastructure.topology import (
     describe,
     principals_table,
@@ -205,3 +207,33 @@ def _render(enterprise: Enterprise) -> str:
     output = StringIO()
     Console(file=output, width=200).print(topology_table(enterprise), principals_table(enterprise))
     return output.getvalue()
+
+
+def test_the_drawing_has_a_mark_for_every_table_and_no_other() -> None:
+    for enterprise in (DEFAULT, AWKWARD):
+        tables = {table for utility in enterprise.utilities for table in enterprise.tables(utility)}
+        marks = re.findall(r"<g><title>(.*?)</title>", draw(enterprise))
+        drawn = [mark for mark in marks if mark.startswith(f"{enterprise.name}-")]
+        assert sorted(drawn) == sorted(tables)
+
+
+def test_a_table_is_drawn_filled_where_it_is_written_and_hollow_where_copies_arrive() -> None:
+    drawing = draw(DEFAULT)
+    shapes = {
+        "demo-firm-firm": ["own"],
+        "demo-c1-firm": ["copies"],
+        "demo-bankx-street": ["own"],
+        "demo-firm-conversations": ["copies"],
+        "demo-c1-customer": ["copies", "own"],
+    }
+    radii = {"7": "copies", "8": "own", "10": "copies", "6": "own"}
+    for table, expected in shapes.items():
+        (mark,) = re.findall(rf"<g><title>{table}</title>(.*?)</g>", drawing)
+        assert [radii[radius] for radius in re.findall(r' r="(\d+)"', mark)] == expected, table
+
+
+def test_the_drawing_is_well_formed_and_the_one_in_the_documentation() -> None:
+    drawing = draw(DEFAULT)
+    ElementTree.fromstring(drawing)
+    kept = Path(__file__).parents[2] / "docs" / "assets" / "enterprise.svg"
+    assert kept.read_text() == drawing, "make drawing"
