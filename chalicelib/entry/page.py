@@ -33,6 +33,11 @@ _SECONDS_KEPT = 3600
 @answers_problems
 def get_page() -> Response:
     """The page, which reads the description of this utility's routes."""
+    # Its links are relative, for only the gateway knows what comes before the path.
+    if blueprint.current_request.context["path"].endswith("/"):
+        return Response(
+            body="", status_code=HTTPStatus.PERMANENT_REDIRECT.value, headers={"Location": f"..{PATH}"}
+        )
     return _file("page.html", "text/html", {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"})
 
 

@@ -82,6 +82,12 @@ def test_all_that_the_page_names_is_answered_wherever_the_interface_is(
         assert 0 < len(answer.body) < 6 * 1024 * 1024
 
 
+def test_the_page_with_a_slash_is_the_page_without(enterprise: Enterprise) -> None:
+    answer = get(enterprise, f"{page.PATH}/")
+    assert answer.status == 308
+    assert urljoin(f"{AT}/", answer.headers["Location"]) == AT
+
+
 def test_assets_are_answered_as_they_are_kept(enterprise: Enterprise) -> None:
     for asset, (file, _) in page.ASSETS.items():
         assert get(enterprise, f"{page.PATH}/{asset}").body == (FOLDER / file).read_bytes()
