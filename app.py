@@ -4,9 +4,9 @@ from chalice.app import Chalice
 
 from chalicelib import bootstrap
 from chalicelib.enterprise import Side
-from chalicelib.entry import common, description, page, streams
+from chalicelib.entry import common, description, logs, page, streams
 
-app = Chalice(app_name="threeside")
+app = Chalice(app_name="threeside", configure_logs=False)
 app.register_blueprint(common.blueprint)
 app.register_blueprint(description.blueprint)
 app.register_blueprint(page.blueprint)
@@ -14,6 +14,7 @@ app.register_blueprint(streams.streams)
 
 # What another side has is not even imported: a function starts the sooner.
 _utility = bootstrap.here().utility
+logs.write_json_lines(utility=_utility.name)
 _side = _utility.side
 if _side is Side.CUSTOMER:
     from chalicelib.entry import customer

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from .enterprise import Enterprise, Holding, Side, Utility, load_enterprise, queue_purposes
 from .network.queues import SqsQueue
-from .network.replication import Peers, Queue, deliver
+from .network.replication import Copied, Peers, Queue, deliver
 from .records.conversations import ConversationRecord
 from .records.instruments import Instrument, find_subject
 from .records.ledger import AssetKind
@@ -307,7 +307,7 @@ class Here:
         body = json.dumps({"file": file, "due": format_time(due)})
         self.queue("checks").send(body, due - self.clock())
 
-    def _at_once(self, act: Callable[[str], None], names: Iterable[str]) -> Iterable[None]:
+    def _at_once(self, act: Callable[[str], Copied], names: Iterable[str]) -> Iterable[Copied]:
         return map(act, names) if self.threads is None else self.threads.map(act, names)
 
     def _both(self, first: Read, second: Read) -> tuple[Sequence[Item], Sequence[Item]]:

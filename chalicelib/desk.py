@@ -96,6 +96,7 @@ def _customer_order(order: Working) -> CustomerOrder:
         price=terms.price if terms.ord_type is OrdType.LIMIT else None,
         since=order.since,
         last_fill=order.last_fill,
+        correlation_id=order.correlation_id,
     )
 
 

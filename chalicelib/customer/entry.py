@@ -38,11 +38,13 @@ class NewOrder:
     """An order as asked for (NewOrderSingle, 35=D).
 
     `poss_resend`: it may have been sent before under this ClOrdID, and is not too old to be asked after.
+    `correlation_id` is that of the request it came in, here and below.
     """
 
     terms: Terms
     transact_time: datetime
     poss_resend: bool = False
+    correlation_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,7 @@ class NewCancel:
 
     cl_ord_id: str
     transact_time: datetime
+    correlation_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,7 @@ class NewReplace:
     changes: Mapping[str, Any]
     transact_time: datetime
     orig_cl_ord_id: str | None = None
+    correlation_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +108,7 @@ def enter_order(
         transact_time=stamp(now),
         orig_time=order.transact_time,
         entered_by=by.subject,
+        correlation_id=order.correlation_id,
     )
     taken = None
     if order.poss_resend and order.transact_time < now - _AGE_MAX:
@@ -190,6 +195,7 @@ def _prepare(
         "request_tag": request_tag,
         "orig_time": asked.transact_time,
         "entered_by": by.subject,
+        "correlation_id": asked.correlation_id,
         "origin": at.utility.name,
         "transact_time": stamp(now, *(record.transact_time for record in known)),
     }

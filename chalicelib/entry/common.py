@@ -10,8 +10,10 @@ from chalice.app import AuthRequest, AuthResponse, Blueprint, Response
 
 from .. import bootstrap
 from .problems import answers_problems
+from .watching import watch_request
 
 blueprint = Blueprint(__name__)
+blueprint.middleware("http")(watch_request)
 
 _log = logging.getLogger(__name__)
 _ALGORITHMS = ["ES256", "RS256"]

@@ -11,6 +11,8 @@ from ..rfq.terminal import Look
 from ..state.conversations import Conversation
 from .answers import KEYS, present
 
+_NOT_SHOWN = KEYS | {"Origin", "Principal", "CorrelationID"}
+
 # Where a conversation stands, in FIX's words where it has them.
 _QUOTE_STATUS: Mapping[Step, QuoteStatus] = {
     Step.REQUESTED: QuoteStatus.PENDING,
@@ -94,10 +96,8 @@ def look_answer(seen: Look, now: datetime) -> dict[str, Any]:
 
 
 def conversation_record_answer(record: ConversationRecord) -> dict[str, Any]:
-    """A record of a conversation as a terminal gets it: no word of nodes and routes."""
-    return {
-        name: value for name, value in record.to_item().items() if name not in KEYS | {"Origin", "Principal"}
-    }
+    """A record of a conversation as a terminal gets it: no word of nodes, routes and requests."""
+    return {name: value for name, value in record.to_item().items() if name not in _NOT_SHOWN}
 
 
 def _deal(file: Conversation) -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ from ..records.fix import BuySell, OrdType, SessionRejectReason, TimeInForce
 from ..records.orders import Terms
 from ..records.times import parse_time
 from ..refusals import Malformed
+from .watching import correlation_of
 
 BODY_BYTES_MAX = 4096
 
@@ -148,7 +149,12 @@ def parse_new_order(request: Request) -> NewOrder:
         time_in_force=_time_in_force(asked.TimeInForce),
         expire_time=_expire_time(asked),
     )
-    return NewOrder(terms=terms, transact_time=asked.TransactTime, poss_resend=asked.PossResend == "Y")
+    return NewOrder(
+        terms=terms,
+        transact_time=asked.TransactTime,
+        poss_resend=asked.PossResend == "Y",
+        correlation_id=correlation_of(request),
+    )
 
 
 def parse_replace(request: Request) -> NewReplace:
@@ -169,13 +175,18 @@ def parse_replace(request: Request) -> NewReplace:
         orig_cl_ord_id=asked.OrigClOrdID,
         changes={name: value for name, value in wanted.items() if value is not None},
         transact_time=asked.TransactTime,
+        correlation_id=correlation_of(request),
     )
 
 
 def parse_cancel(request: Request) -> NewCancel:
     """An OrderCancelRequest out of a request's body."""
     asked = parse(OrderCancelRequest, request)
-    return NewCancel(cl_ord_id=asked.ClOrdID, transact_time=asked.TransactTime)
+    return NewCancel(
+        cl_ord_id=asked.ClOrdID,
+        transact_time=asked.TransactTime,
+        correlation_id=correlation_of(request),
+    )
 
 
 def customer_of(request: Request) -> Customer:

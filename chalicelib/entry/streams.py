@@ -21,7 +21,9 @@ from ..records.record import Item, UnreadableRecord
 from ..records.times import day_of, parse_time
 from ..tables.attributes import decode
 from ..tables.store import Store
+from .logs import about
 from .reactions import react as react_to
+from .watching import about_record, log_copied, log_repaired, use_case, watched
 
 streams = Blueprint(__name__)
 timers = Blueprint(__name__)
@@ -34,6 +36,7 @@ Answer = dict[str, Any]
 
 
 @streams.lambda_function(name="replicate")
+@watched
 def replicate(event: Event, context: object) -> Answer:
     """Copy this utility's new records to every peer that holds them; report what was tampered with."""
     here = bootstrap.here()
@@ -46,22 +49,26 @@ def replicate(event: Event, context: object) -> Answer:
             # Records are never changed or deleted: somebody did it by hand.
             _log.error("tampered: %s of %s", record["eventName"], record["dynamodb"]["Keys"])
     for holding, items in inserted.items():
-        replication.replicate(items, here.peers(holding), now=here.clock())
+        now = here.clock()
+        for outcome in replication.replicate(items, here.peers(holding), now=now):
+            log_copied(holding, outcome, here, now)
     return {"batchItemFailures": []}
 
 
 @streams.lambda_function(name="react")
+@watched
 def react(event: Event, context: object) -> Answer:
     """Do what each new record calls for, in order; a record that cannot be read is set aside."""
     here = bootstrap.here()
 
     def handle(record: Mapping[str, Any]) -> None:
         item = decode(record["dynamodb"]["NewImage"])
-        try:
-            react_to(item, here)
-        except UnreadableRecord as error:
-            _log.error("set aside: %s", error)
-            here.queue("aside").send(json.dumps({"reason": str(error), "item": item}))
+        with use_case(f"react to {item.get('RecordType')}", here):
+            try:
+                react_to(item, here)
+            except UnreadableRecord as error:
+                _log.error("set aside: %s", error)
+                here.queue("aside").send(json.dumps({"reason": str(error), "item": item}))
 
     failed = _first_failure(event["Records"], handle)
     if failed is None:
@@ -70,6 +77,7 @@ def react(event: Event, context: object) -> Answer:
 
 
 @streams.lambda_function(name="retry")
+@watched
 def retry(event: Event, context: object) -> Answer:
     """Try again what a peer could not take; what it still cannot waits longer each time."""
     here = bootstrap.here()
@@ -82,11 +90,13 @@ def retry(event: Event, context: object) -> Answer:
             tries = int(message["attributes"]["ApproximateReceiveCount"])
             queue.hold(message["receiptHandle"], replication.back_off(tries))
             raise
+        log_repaired(message["body"], here)
 
     return _each_message(event, handle)
 
 
 @timers.lambda_function(name="check")
+@watched
 def check(event: Event, context: object) -> Answer:
     """See to what is due: orders to take back or to work, conversations whose deadline is over."""
     here = bootstrap.here()
@@ -100,14 +110,17 @@ def check(event: Event, context: object) -> Answer:
             from ..rfq.turns import see_to
 
             principal, conversation = body["file"].split("#")
-            see_to(principal, conversation, here.node())
+            with about(Conversation=conversation):
+                see_to(principal, conversation, here.node())
         else:
-            _check(OrderID(body["order_id"]), here)
+            with about(OrderID=body["order_id"]):
+                _check(OrderID(body["order_id"]), here)
 
     return _each_message(event, handle)
 
 
 @streams.lambda_function(name="sweep")
+@watched
 def sweep(event: Event, context: object) -> Answer:
     """Find what got lost: messages that failed too often are put back where they came from."""
     here = bootstrap.here()
@@ -116,6 +129,7 @@ def sweep(event: Event, context: object) -> Answer:
 
 
 @market.lambda_function(name="publish")
+@watched
 def publish(event: Event, context: object) -> Answer:
     """Give a sign of life, publish the prices that have changed, and have the bank's rates shown."""
     here = bootstrap.here()
@@ -196,12 +210,13 @@ def _first_failure(
 ) -> Mapping[str, Any] | None:
     """Handle records in order up to the first that fails: that one, or None."""
     for record in records:
-        try:
-            handle(record)
-        except Exception:
-            # Whatever it was: the source retries from here, then sets the record aside.
-            _log.exception("failed: %s", record.get("eventID") or record.get("messageId"))
-            return record
+        with about(**about_record(record)):
+            try:
+                handle(record)
+            except Exception:
+                # Whatever it was: the source retries from here, then sets the record aside.
+                _log.exception("failed: %s", record.get("eventID") or record.get("messageId"))
+                return record
     return None
 
 

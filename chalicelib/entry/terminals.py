@@ -14,6 +14,7 @@ from ..rfq.calls import QuoteRequest
 from ..rfq.node import Trader
 from ..rfq.turns import Act
 from .requests import Identifier, Message, Number, Symbol, Time, parse, side_of
+from .watching import correlation_of
 
 _CONVERSATION = re.compile(r"[A-Z][A-Z0-9]{2}\d{8}-[a-z2-7]{13}", re.ASCII)
 
@@ -101,6 +102,7 @@ def parse_quote_request(request: Request) -> QuoteRequest:
         order_qty=asked.OrderQty,
         settl_type=asked.SettlType,
         transact_time=asked.TransactTime,
+        correlation_id=correlation_of(request),
     )
 
 
@@ -117,6 +119,7 @@ def parse_turn(step: Step, request: Request) -> Act:
         side=side_of(side),
         valid_until_time=getattr(asked, "ValidUntilTime", None),
         text=getattr(asked, "Text", None),
+        correlation_id=correlation_of(request),
     )
 
 

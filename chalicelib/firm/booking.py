@@ -165,6 +165,7 @@ def _posting(leg: _Leg, execution: ExecutionReport, day: str, books: Books, now:
         order_id=execution.order_id,
         exec_id=execution.exec_id,
         settl_date=_settl_date(execution),
+        correlation_id=execution.correlation_id,
     )
 
 

@@ -39,6 +39,15 @@ class Queue(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Copied:
+    """What came of records on their way to one peer."""
+
+    peer: str
+    copied: Sequence[Item]
+    parked: Sequence[Item]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Peers:
     """The tables that hold copies of one utility's records, and where to park what they cannot take.
 
@@ -47,14 +56,14 @@ class Peers:
 
     tables: Mapping[str, Store]
     queues: Callable[[str], Queue]
-    at_once: Callable[[Callable[[str], None], Iterable[str]], Iterable[None]] = map
+    at_once: Callable[[Callable[[str], Copied], Iterable[str]], Iterable[Copied]] = map
     suspected: MutableMapping[str, datetime] = field(default_factory=dict)
 
 
-def replicate(items: Sequence[Item], peers: Peers, *, now: datetime) -> None:
-    """Copy records to every peer, or park them for it."""
+def replicate(items: Sequence[Item], peers: Peers, *, now: datetime) -> list[Copied]:
+    """Copy records to every peer, or park them for it: what came of it, peer by peer."""
 
-    def to_one(name: str) -> None:
+    def to_one(name: str) -> Copied:
         left = items
         if peers.suspected.get(name, now) <= now:
             try:
@@ -62,9 +71,10 @@ def replicate(items: Sequence[Item], peers: Peers, *, now: datetime) -> None:
             except Unreachable:
                 peers.suspected[name] = now + SUSPECTED_FOR
         park(left, peers.tables[name].name, peers.queues(name))
+        return Copied(peer=name, copied=[item for item in items if item not in left], parked=left)
 
-    # Exhausted for its effects: an error while parking is an error of the whole batch.
-    list(peers.at_once(to_one, peers.tables))
+    # An error while parking is an error of the whole batch.
+    return list(peers.at_once(to_one, peers.tables))
 
 
 def deliver(item: Item, inbox: Store, queue: Queue) -> None:

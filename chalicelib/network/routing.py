@@ -69,6 +69,7 @@ def dispatch(
         recipient=to,
         passed=_hop(sender, now),
         content=json.dumps(record.to_item(), ensure_ascii=False, separators=(",", ":")),
+        correlation_id=record.correlation_id,
     )
     deliver(message.to_item(), city_inbox, queue)
 

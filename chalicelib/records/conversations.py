@@ -36,6 +36,7 @@ _WHOLE = (
     "side",
     "order_qty",
     "settl_type",
+    "correlation_id",
 )
 
 
@@ -65,7 +66,8 @@ class ConversationRecord(Record, abstract=True):
 
     `principal` is whose file it lies in. `symbol` is the subject as it was asked for, `side` the
     initiating principal's (None: either), `order_qty` an amount of what is bought or sold - of the
-    first currency of a pair -, `settl_type` the tenor (SettlType, 63).
+    first currency of a pair -, `settl_type` the tenor (SettlType, 63). `correlation_id` names the request
+    that this came of.
     """
 
     conversation: str
@@ -76,6 +78,7 @@ class ConversationRecord(Record, abstract=True):
     side: BuySell | None = None
     order_qty: Decimal
     settl_type: str = _SPOT
+    correlation_id: str | None = None
 
     @property
     def partition_key(self) -> str:
@@ -215,6 +218,7 @@ class Message(Record):
     recipient: str
     passed: str
     content: str
+    correlation_id: str | None = None
 
     @property
     def partition_key(self) -> str:

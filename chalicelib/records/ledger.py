@@ -36,6 +36,7 @@ class Posting(Record):
     exec_id: str | None = None
     settl_date: str | None = None
     text: str | None = None
+    correlation_id: str | None = None
 
     @property
     def partition_key(self) -> str:

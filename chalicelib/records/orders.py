@@ -33,6 +33,7 @@ _AVG_PX_DIGITS = Decimal("0.000001")
 
 _ESSENTIALS = (
     "order_id",
+    "correlation_id",
     "account",
     "cl_ord_id",
     "orig_cl_ord_id",
@@ -110,7 +111,8 @@ class OrderRecord(Record, abstract=True):
 
     `cl_ord_id` is that of the request that the record is about: the order's own, then that of the
     replacement in force; `orig_cl_ord_id` is there if it is another's, and names the one in force.
-    `entry_tag` tells with which terms the order was entered, where these are not they.
+    `entry_tag` tells with which terms the order was entered, where these are not they, and
+    `correlation_id` the customer's request that this came of: the order's own entry, or a later wish.
     """
 
     order_id: OrderID
@@ -129,6 +131,7 @@ class OrderRecord(Record, abstract=True):
     expire_time: datetime | None = None
     entry_tag: str | None = None
     ord_status: OrdStatus | None = None
+    correlation_id: str | None = None
 
     @property
     def number(self) -> Number:

@@ -28,6 +28,7 @@ class QuoteRequest:
     """A request for quote as a trader asks for it (QuoteRequest, 35=R).
 
     The same `quote_req_id` on the same `day` is the same request; it is TransactTime's unless it is said.
+    `correlation_id` names the request over HTTP that this is, or came of.
     """
 
     quote_req_id: str
@@ -39,6 +40,7 @@ class QuoteRequest:
     settl_type: str
     transact_time: datetime
     day: str | None = None
+    correlation_id: str | None = None
 
 
 def call_number(quote_req_id: str, day: str, by: Trader, node: BankNode) -> str:
@@ -72,6 +74,7 @@ def request_quote(request: QuoteRequest, by: Trader, node: BankNode) -> tuple[Re
         panel=0,
         called_terminal=request.terminal,
         valid_until_time=now + node.rules.turn,
+        correlation_id=request.correlation_id,
     )
     first: Requested | None = None
     is_repeat = False

@@ -249,7 +249,17 @@ def take(
     if file.conclusion is not None:
         return Decision(again=_after(file, asked.answers))
     if asked.step in _LEAVING:
-        return _turn(last, asked.step, registration, origin, asked.initiating, now, rules, text=asked.text)
+        return _turn(
+            last,
+            asked.step,
+            registration,
+            origin,
+            asked.initiating,
+            now,
+            rules,
+            text=asked.text,
+            correlation_id=asked.correlation_id,
+        )
     if file.is_overdue(now):
         return _turn(last, Step.EXPIRED, registration, origin, asked.destination, now, rules)
     if asked.answers != last.place or not _makes_sense(asked.step, file, asked):
@@ -266,6 +276,7 @@ def take(
         deal_side=asked.deal_side or asked.side,
         price=asked.price if asked.step is Step.COUNTERED else _price_of(file, asked),
         text=asked.text,
+        correlation_id=asked.correlation_id,
     )
 
 

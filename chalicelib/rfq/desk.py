@@ -83,6 +83,7 @@ class CustomerOrder:
     price: Decimal | None
     since: datetime
     last_fill: datetime | None = None
+    correlation_id: str | None = None
 
 
 # What an order gets
@@ -413,6 +414,7 @@ def _call(bank: str, attempt: int, order: CustomerOrder, desk: Desk) -> bool:
         settl_type=SPOT,
         transact_time=desk.node.clock(),
         day=_day(order.order_id),
+        correlation_id=order.correlation_id,
     )
     for _ in range(2):
         try:
@@ -433,10 +435,11 @@ def _take(step: Accept | HangUp | GiveUp, file: Conversation, side: BuySell, des
     if isinstance(step, GiveUp):
         see_to(desk.house.name, number, desk.node)
         return
+    about = _requested(file).correlation_id
     if isinstance(step, Accept):
-        wish = Act(step=Step.DEALT, answers=file.seen, side=side)
+        wish = Act(step=Step.DEALT, answers=file.seen, side=side, correlation_id=about)
     else:
-        wish = Act(step=Step.PASSED, answers=file.seen)
+        wish = Act(step=Step.PASSED, answers=file.seen, correlation_id=about)
     with suppress(TurnRefused):
         act(wish, number, desk.trader, desk.node)
 

@@ -65,6 +65,7 @@ def execution(turn: Turn, principal: str, code: str, secret: bytes, origin: str)
         settl_currency=amounts.subject.quote,
         accrued_interest_amt=amounts.accrued,
         net_money=amounts.net,
+        correlation_id=turn.correlation_id,
     )
 
 

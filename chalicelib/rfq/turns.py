@@ -37,6 +37,7 @@ class Act:
     side: BuySell | None = None
     valid_until_time: datetime | None = None
     text: str | None = None
+    correlation_id: str | None = None
 
 
 def act(wish: Act, conversation: str, by: Trader, node: BankNode) -> Conversation:
@@ -152,14 +153,14 @@ def _do(wish: Act, file: Conversation, registration: Registration, by: Trader, n
             field="Conversation",
             reason=QuoteRejectReason.NOT_AUTHORIZED,
         )
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = {"correlation_id": wish.correlation_id}
     panels = None
     if wish.step is Step.ANSWERED:
         _expect_called(file, by)
         panels = read_panels(node, by)
-        facts = {"terminal": by.terminal}
+        facts["terminal"] = by.terminal
     if wish.step is Step.QUOTED:
-        facts = _quoted(wish, file, node.clock())
+        facts |= _quoted(wish, file, node.clock())
     if wish.step is Step.DEALT:
         _expect_standing_side(wish, file)
     if wish.text is not None:
@@ -187,7 +188,7 @@ def _want(wish: Act, file: Conversation, registration: Registration, by: Trader,
             field="Conversation",
             reason=QuoteRejectReason.NOT_AUTHORIZED,
         )
-    facts: dict[str, Any] = {"text": wish.text}
+    facts: dict[str, Any] = {"text": wish.text, "correlation_id": wish.correlation_id}
     if wish.step in (Step.DEALT, Step.COUNTERED):
         facts["deal_side"] = _side_of(wish, record)
     if wish.step is Step.COUNTERED:

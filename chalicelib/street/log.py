@@ -158,6 +158,7 @@ class Log:
             cum_qty=self.cum_qty,
             paid=self.paid,
             triggered=any(r.exec_type is ExecType.TRIGGERED for r in self.reports),
+            correlation_id=self.claim.correlation_id,
         )
 
 

@@ -200,6 +200,7 @@ def _reply(answer: Answer, log: Log, origin: str, now: datetime) -> Said:
     said: dict[str, Any] = {
         "cl_ord_id": request.cl_ord_id,
         "orig_cl_ord_id": log.terms.cl_ord_id,
+        "correlation_id": request.correlation_id,
         "transact_time": stamp(now, last.transact_time, request.transact_time),
     }
     is_cancel = isinstance(request, CancelRequested)

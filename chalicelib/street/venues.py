@@ -39,6 +39,7 @@ class Working:
     cum_qty: Decimal = Decimal(0)
     paid: Decimal = Decimal(0)
     triggered: bool = False
+    correlation_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from chalicelib import bootstrap
 from chalicelib.bootstrap import Here
 from chalicelib.enterprise import Holding, Side, load_enterprise
 from chalicelib.entry import common, customer, dealing, description, page, streams
+from chalicelib.entry.watching import HEADER
 from chalicelib.firm.booking import open_account
 from chalicelib.firm.listing import list_instrument, load_listings
 from chalicelib.network.queues import SqsQueue, dead_letters_of, sqs_client
@@ -183,6 +184,7 @@ class Enterprise:
         self._sqs = client("sqs", None)
         self._held: list[tuple[str, str]] = []
         self._opened = 0
+        self._requests = 0
         provision(self.plan, self._dynamodb, self._sqs, timedelta(seconds=60))
         replay = folder / "replay.json"
         replay.write_text(json.dumps(bars))
@@ -253,8 +255,9 @@ class Enterprise:
     ) -> Answer:
         """A request to one utility, the owner's unless the headers say otherwise.
 
-        A body that is no bytes is sent as JSON.
+        A body that is no bytes is sent as JSON. Requests are named in the order in which they are made.
         """
+        self._requests += 1
         content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         lines = {
             "Host": "localhost",
@@ -262,6 +265,7 @@ class Enterprise:
             "Content-Length": str(len(content)),
             "Content-Type": "application/json",
             "Authorization": f"Bearer {self._token}",
+            HEADER: f"request-{self._requests}",
             **(headers or {}),
         }
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)

@@ -78,6 +78,7 @@ ORDER: dict[str, Any] = {
     "stop_px": PRICE,
     "time_in_force": TimeInForce.GOOD_TILL_DATE,
     "expire_time": TIME,
+    "correlation_id": "c" * 36,
 }
 CANCEL: dict[str, Any] = {**ORDER, "cl_ord_id": "K" * 36, "orig_cl_ord_id": "O" * 36}
 ASSET: dict[str, Any] = {**WRITTEN, "account_key": NUMBER.account_key, "account": ACCOUNT, "day": "20261231"}
@@ -93,6 +94,7 @@ CALL: dict[str, Any] = {
     "side": BuySell.BUY,
     "order_qty": Decimal("999999999999.123"),
     "settl_type": "M12",
+    "correlation_id": "c" * 36,
 }
 PANELS_TAKEN: dict[str, Any] = {f"panel{number}": NUMBER_OF_CALL for number in range(1, PANELS + 1)}
 JUDGED: dict[str, Any] = {"judged": NUMBER_OF_CALL, "judged_time": TIME, "judged_step": Step.WITHDRAWN}
@@ -179,6 +181,7 @@ LARGEST: Mapping[type[Record], Record] = {
             exec_id=EXEC_ID,
             settl_date="20270104",
             text=TEXT,
+            correlation_id="c" * 36,
         ),
         Requested(
             **CALL,
@@ -224,6 +227,7 @@ LARGEST: Mapping[type[Record], Record] = {
             recipient=UTILITY,
             passed=",".join([f"{UTILITY}@{format_time(TIME)}"] * PASSED_MAX),
             content=json.dumps(TURN.to_item()),
+            correlation_id="c" * 36,
         ),
         Registration(
             **WRITTEN,
