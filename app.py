@@ -14,7 +14,7 @@ app.register_blueprint(streams.streams)
 
 # What another side has is not even imported: a function starts the sooner.
 _utility = bootstrap.here().utility
-logs.write_json_lines(utility=_utility.name)
+logs.write_json_lines(utility=_utility.name, function="start")
 _side = _utility.side
 if _side is Side.CUSTOMER:
     from chalicelib.entry import customer

@@ -5,8 +5,10 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import wraps
@@ -14,13 +16,15 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
+from rich.live import Live
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
 from chalicelib.customer.gateway import NobodyAnswered
-from chalicelib.enterprise import EnterpriseError, Holding, Side, Utility, load_enterprise
+from chalicelib.enterprise import Enterprise, EnterpriseError, Holding, Side, Utility, load_enterprise
 from chalicelib.tables.attributes import decode
 from chalicelib.tables.dynamodb import DynamoDBStore
 from chalicelib.tables.store import StoreError
@@ -32,6 +36,7 @@ from .deployment.packaging import package as package_enterprise
 from .drawing import draw
 from .engine import EngineError, client, local_credentials
 from .exceptions import exceptions_table, find_exceptions
+from .lag import Lag, lag_json, lag_of_metrics, lag_of_tables, lag_table
 from .local import (
     GATEWAY,
     TURN,
@@ -49,6 +54,9 @@ from .venue import WORDS, say
 _P = ParamSpec("_P")
 
 _IMPORT_AT_ONCE = 8
+# How often links are looked at: CloudWatch has metrics of whole minutes, and each is paid for.
+_LOOK_SECONDS = 2.0
+_LOOK_SECONDS_METRICS = 60.0
 _SIDES = {"buy": "1", "sell": "2"}
 # By whether there is a limit, and a stop price.
 _ORD_TYPES = {(False, False): "1", (True, False): "2", (False, True): "3", (True, True): "4"}
@@ -62,6 +70,8 @@ _EXPECTED_ERRORS = (
     PackageError,
     RequestRefused,
     StoreError,
+    BotoCoreError,
+    ClientError,
     OSError,
 )
 
@@ -407,6 +417,59 @@ def exceptions(paths: Mapping[str, Path], as_json: bool) -> None:
         click.echo("nothing that cannot be right")
     if found:
         sys.exit(1)
+
+
+@main.command()
+@click.option("--profile", help="Whose account: a profile of AWS's command line. By CloudWatch's metrics.")
+@click.option("--endpoint", help="Where a local cloud is that the enterprise is deployed to.")
+@click.option(
+    "--hours", default=24, show_default=True, help="Of CloudWatch's metrics: how far back to count."
+)
+@click.option("--once", is_flag=True, help="Print it once; so it is where the output is no terminal.")
+@as_json
+@click.pass_obj
+@command
+def lag(
+    paths: Mapping[str, Path],
+    profile: str | None,
+    endpoint: str | None,
+    hours: int,
+    once: bool,
+    as_json: bool,
+) -> None:
+    """How far each copy is behind, and what is parked: of the local enterprise, or of a deployed one."""
+    enterprise = load_enterprise(paths["file"])
+    look = _watching(enterprise, paths["folder"], profile, endpoint, timedelta(hours=hours))
+    if as_json:
+        click.echo(json.dumps(lag_json(look(datetime.now(UTC)))))
+    elif once or not console.is_terminal:
+        now = datetime.now(UTC)
+        console.print(lag_table(look(now), now))
+    else:
+        _show_until_interrupted(look, _LOOK_SECONDS_METRICS if profile else _LOOK_SECONDS)
+
+
+def _watching(
+    enterprise: Enterprise, folder: Path, profile: str | None, endpoint: str | None, since: timedelta
+) -> Callable[[datetime], list[Lag]]:
+    """What tells the links at a time."""
+    if profile is not None:
+        cloud = Cloud(profile=profile, endpoint=endpoint)
+        return lambda now: lag_of_metrics(enterprise, cloud, now - since, now)
+    logs = None
+    if endpoint is None:
+        endpoint, logs = read_description(folder)["engine"], folder
+    os.environ.update(local_credentials())
+    cloud = Cloud(endpoint=endpoint)
+    return lambda now: lag_of_tables(enterprise, cloud, logs, now)
+
+
+def _show_until_interrupted(look: Callable[[datetime], list[Lag]], every: float) -> None:
+    with Live(console=console, auto_refresh=False) as live, suppress(KeyboardInterrupt):
+        while True:
+            now = datetime.now(UTC)
+            live.update(lag_table(look(now), now), refresh=True)
+            time.sleep(every)
 
 
 @main.group()

@@ -16,7 +16,9 @@ from typing import Any, Self
 import httpx
 
 from chalicelib.customer.gateway import LEFT_ALONE, Answer, Gateway, NoAnswer, NobodyAnswered, Request
+from chalicelib.entry.logs import write_json_lines
 from chalicelib.entry.problems import MEDIA_TYPE, problem_body
+from chalicelib.entry.watching import HEADER
 from chalicelib.records.times import system_clock
 
 ANSWERED_BY = "Threeside-Utility"
@@ -29,7 +31,7 @@ READ_SECONDS_MAX = 5.0
 # A caller that says nothing for this long is hung up on.
 _IDLE_SECONDS_MAX = 30
 
-_PASSED_ON = ("Accept", "Authorization", "Content-Type")
+_PASSED_ON = ("Accept", "Authorization", "Content-Type", HEADER)
 
 # These are about one connection (RFC 9110, 7.6.1), or set here.
 _NOT_PASSED_BACK = frozenset(
@@ -137,6 +139,7 @@ class GatewayServer(ThreadingHTTPServer):
 def serve_gateway(port: int, addresses: Mapping[str, str]) -> None:
     """Be the gateway to these customer utilities, until a SIGTERM ends the process at once."""
     signal.signal(signal.SIGTERM, _end)
+    write_json_lines(utility="gateway", function="gateway")
     with http_transport() as transport:
         gateway = Gateway(addresses=addresses, send=transport, clock=system_clock)
         with GatewayServer(port, gateway) as server:
@@ -219,6 +222,9 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {
             name: value for name, value in answer.headers.items() if name.lower() not in _NOT_PASSED_BACK
         }
+        named = {name.lower(): value for name, value in headers.items()}.get(HEADER.lower())
+        said = {"status": answer.status, "answered_by": answer.utility, "CorrelationID": named}
+        _log.info("%s %s", request.method, request.target.partition("?")[0], extra={"said": said})
         self._respond(answer.status, {**headers, ANSWERED_BY: answer.utility}, answer.body)
 
     def _respond_health(self) -> None:

@@ -1,7 +1,6 @@
 """One utility as a process: its routes on a port, and a pump for its event functions."""
 
 import json
-import logging
 import os
 import signal
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from chalice.local import (
 )
 
 from chalicelib import bootstrap
+from chalicelib.entry.logs import write_json_lines
 from chalicelib.entry.problems import MEDIA_TYPE, problem_body
 from chalicelib.entry.requests import BODY_BYTES_MAX
 from chalicelib.tables.store import Store
@@ -40,14 +40,14 @@ _BODY_BYTES_READ_MAX = 16 * BODY_BYTES_MAX
 def run_utility(environment: Mapping[str, str], port: int, folder: Path) -> None:
     """Be one utility until told to stop. Called in a process of its own."""
     os.environ.update(environment)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("botocore").setLevel(logging.WARNING)
     here = _with_fault(bootstrap.from_environment(), environment.get("THREESIDE_FAULT"))
     bootstrap.act_as(here)
 
     # Which blueprints an app has follows from the environment, so it is imported only now.
     from app import app
 
+    # What is said outside of functions is said by what calls them.
+    write_json_lines(utility=here.utility.name, function="pump")
     endpoint = here.settings.endpoint
     pump = Pump(
         event_sources(here.enterprise, here.utility, here.settings.sign_of_life),

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.enterprise import Enterprise, Holding, Utility, queue_purposes
+from chalicelib.entry.watching import link_name, namespace
 from chalicelib.network.queues import dead_letters_of
 from chalicelib.tables.dynamodb import KEY_ATTRIBUTES, KEY_SCHEMA
 
@@ -331,6 +332,8 @@ def _functions(
                 "Architectures": [architecture],
                 "MemorySize": megabytes,
                 "Timeout": seconds,
+                # What Lambda itself says of a function is JSON then, too; a line that is JSON stays as it is.
+                "LoggingConfig": {"LogFormat": "JSON"},
                 "Environment": {
                     "Variables": {
                         "THREESIDE_SECRET": {"Ref": "Secret"},
@@ -564,10 +567,10 @@ def _alarms(
         "Type": "AWS::Logs::MetricFilter",
         "Properties": {
             "LogGroupName": {"Ref": "ReplicateLog"},
-            "FilterPattern": '"tampered:"',
+            "FilterPattern": '{ $.message = "tampered:*" }',
             "MetricTransformations": [
                 {
-                    "MetricNamespace": f"Threeside/{enterprise.name}",
+                    "MetricNamespace": namespace(enterprise.name),
                     "MetricName": f"Tampered-{utility.name}",
                     "MetricValue": "1",
                 }
@@ -576,7 +579,7 @@ def _alarms(
     }
     resources["Tampered"] = _alarm(
         f"a record of {utility.name} has been changed or deleted by hand",
-        f"Threeside/{enterprise.name}",
+        namespace(enterprise.name),
         f"Tampered-{utility.name}",
         {},
         threshold=0,
@@ -621,6 +624,9 @@ def _dashboard(
     names = [function_name(enterprise, utility, function) for function in functions]
     streaming = sorted({s.function for s in sources if isinstance(s, StreamSource)})
     parked = [p for p in queue_purposes(enterprise, utility) if p.startswith("parked-")]
+    links = [
+        link_name(holding, to) for holding in utility.writes for to in enterprise.holders(utility, holding)
+    ]
     widgets = [
         ("Invocations", [["AWS/Lambda", "Invocations", "FunctionName", name] for name in names]),
         ("Errors", [["AWS/Lambda", "Errors", "FunctionName", name] for name in names]),
@@ -644,6 +650,15 @@ def _dashboard(
                 for purpose in parked
             ],
         ),
+        *(
+            (title, [_of_link(enterprise, utility, link, metric, statistic) for link in links])
+            for title, metric, statistic in (
+                ("Copied", "Copied", "Sum"),
+                ("Age when copied, ms", "Age", "Maximum"),
+                ("Parked", "Parked", "Sum"),
+                ("Repaired", "Repaired", "Sum"),
+            )
+        ),
     ]
     body = {
         "widgets": [
@@ -666,6 +681,12 @@ def _dashboard(
             "DashboardBody": json.dumps(body, sort_keys=True),
         },
     }
+
+
+def _of_link(enterprise: Enterprise, utility: Utility, link: str, metric: str, statistic: str) -> list[Any]:
+    """What functions say of a link in their log."""
+    dimensions = ["Utility", utility.name, "Link", link]
+    return [namespace(enterprise.name), metric, *dimensions, {"stat": statistic}]
 
 
 CONDITIONS: Mapping[str, Intrinsic] = {

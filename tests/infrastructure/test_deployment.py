@@ -179,6 +179,7 @@ def test_every_function_is_there_with_its_settings_log_and_alarm(
         full = f"demo-{name}-{function}"
         assert (made["FunctionName"], made["Architectures"]) == (full, ["arm64"])
         assert made["Runtime"] == "python3.11"
+        assert made["LoggingConfig"] == {"LogFormat": "JSON"}
         settings = made["Environment"]["Variables"]
         assert settings["THREESIDE_UTILITY"] == name
         assert settings["THREESIDE_SECRET"] == {"Ref": "Secret"}
@@ -192,12 +193,32 @@ def test_every_function_is_there_with_its_settings_log_and_alarm(
 @every_utility
 def test_tampering_sets_off_an_alarm(templates: dict[str, Template], name: str) -> None:
     (found,) = of_type(templates[name], "Logs::MetricFilter").values()
-    assert found["FilterPattern"] == '"tampered:"'
+    # As `replicate` says it.
+    assert found["FilterPattern"] == '{ $.message = "tampered:*" }'
     metric = found["MetricTransformations"][0]["MetricName"]
     (alarm,) = [
         a for a in of_type(templates[name], "CloudWatch::Alarm").values() if a["MetricName"] == metric
     ]
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+
+
+@every_utility
+def test_the_dashboard_shows_every_link_and_every_queue(templates: dict[str, Template], name: str) -> None:
+    (board,) = of_type(templates[name], "CloudWatch::Dashboard").values()
+    shown = [
+        metric
+        for widget in json.loads(board["DashboardBody"])["widgets"]
+        for metric in widget["properties"]["metrics"]
+    ]
+    utility = ENTERPRISE.utility(name)
+    links = {(h, to) for h in utility.writes for to in ENTERPRISE.holders(utility, h)}
+    for what in ("Copied", "Age", "Parked", "Repaired"):
+        of_links = [metric for metric in shown if metric[:2] == ["Threeside/demo", what]]
+        assert [metric[2:4] for metric in of_links] == [["Utility", name]] * len(links)
+        assert {metric[5] for metric in of_links} == {f"{holding}-{to}" for holding, to in links}
+    queues = {metric[3] for metric in shown if metric[0] == "AWS/SQS"}
+    purposes = queue_purposes(ENTERPRISE, utility)
+    assert queues == {f"demo-{name}-{purpose}" for purpose in purposes if purpose.startswith("parked-")}
 
 
 @every_utility
