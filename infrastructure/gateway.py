@@ -16,7 +16,7 @@ from typing import Any, Self
 import httpx
 
 from chalicelib.customer.gateway import LEFT_ALONE, Answer, Gateway, NoAnswer, NobodyAnswered, Request
-from chalicelib.entry.logs import write_json_lines
+from chalicelib.entry.logs import is_well_formed, write_json_lines
 from chalicelib.entry.problems import MEDIA_TYPE, problem_body
 from chalicelib.entry.watching import HEADER
 from chalicelib.records.times import system_clock
@@ -187,6 +187,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not _TARGET.fullmatch(self.path):
             raise _Unreadable(HTTPStatus.BAD_REQUEST, "expected a path that begins with a slash")
         headers = {name: self.headers[name] for name in _PASSED_ON if name in self.headers}
+        if not is_well_formed(headers.get(HEADER, "")):
+            # The utility gives it a name.
+            headers.pop(HEADER, None)
         for name, value in headers.items():
             if not _HEADER_VALUE.fullmatch(value):
                 raise _Unreadable(HTTPStatus.BAD_REQUEST, f"expected {name} in plain ASCII")

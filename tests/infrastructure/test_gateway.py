@@ -158,6 +158,16 @@ def test_a_request_and_its_answer_pass_through(
     assert answer.headers.get_list("Threeside-Utility") == ["c1"]
 
 
+@pytest.mark.parametrize(("given", "passed_on"), [("web-1", "web-1"), ("web-\xe9", None), ("x" * 37, None)])
+def test_a_correlation_id_is_passed_on_if_it_is_well_formed(
+    open_gateway: OpenGateway, utilities: tuple[Utility, Utility], given: str, passed_on: str | None
+) -> None:
+    caller = open_gateway(c1=utilities[0].address)
+    assert caller.get("/orders", headers={"X-Correlation-ID": given.encode("latin-1")}).is_success
+    ((_, _, _, headers),) = utilities[0].asked
+    assert headers.get("x-correlation-id") == passed_on
+
+
 @pytest.mark.requirement("T4", "T5")
 def test_the_load_is_spread_and_each_answer_says_whose_it_is(
     open_gateway: OpenGateway, utilities: tuple[Utility, Utility]
