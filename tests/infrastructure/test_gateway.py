@@ -163,7 +163,7 @@ def test_a_correlation_id_is_passed_on_if_it_is_well_formed(
     open_gateway: OpenGateway, utilities: tuple[Utility, Utility], given: str, passed_on: str | None
 ) -> None:
     caller = open_gateway(c1=utilities[0].address)
-    assert caller.get("/orders", headers={"X-Correlation-ID": given.encode("latin-1")}).is_success
+    assert caller.get("/orders", headers={b"X-Correlation-ID": given.encode("latin-1")}).is_success
     ((_, _, _, headers),) = utilities[0].asked
     assert headers.get("x-correlation-id") == passed_on
 
