@@ -9,8 +9,10 @@ from typing import Any
 from chalice.app import AuthRequest, AuthResponse, Blueprint, Response
 
 from .. import bootstrap
+from ..bootstrap import Here
+from .logs import about
 from .problems import answers_problems
-from .watching import watch_request
+from .watching import use_case, watch_request
 
 blueprint = Blueprint(__name__)
 blueprint.middleware("http")(watch_request)
@@ -30,9 +32,16 @@ def bearer(request: AuthRequest) -> AuthResponse:
     the principal (`principal`) and the terminal (`terminal`). Its audience is the enterprise. A refusal
     carries its reason in the context, for the gateway's answer.
     """
+    here = bootstrap.here()
+    with about(utility=here.utility.name, function="bearer"), use_case("bearer", here) as outcome:
+        answer = _authorize(request, here)
+        outcome["problem"] = answer.context.get("problem")
+    return answer
+
+
+def _authorize(request: AuthRequest, here: Here) -> AuthResponse:
     import jwt
 
-    here = bootstrap.here()
     scheme, _, token = request.token.partition(" ")
     try:
         if scheme.lower() != "bearer":

@@ -168,6 +168,10 @@ def test_every_request_and_every_call_of_a_function_is_one_line_with_what_it_cam
     refused = lines.of("api_handler")[-1]
     assert (refused["OrderID"], refused["CorrelationID"], refused["level"]) == ("NOPE", "web-4", "INFO")
 
+    headers = {"Authorization": "Bearer nothing"}
+    assert enterprise.ask("c1", "GET", "/account", headers=headers).status == 401
+    assert [line.get("problem") for line in lines.of("bearer")] == [None, None, "Not enough segments"]
+
     enterprise.turn("c1", "replicate@demo-c1-customer")
     (call,) = lines.of("replicate", UseCase="replicate")
     assert (call["utility"], call["records"], call["Failures"]) == ("c1", 1, 0)
