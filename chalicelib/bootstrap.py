@@ -381,10 +381,13 @@ def from_environment() -> Here:
     # What has been imported is here to stay; looking for garbage in it takes a tenth of a cold start.
     gc.freeze()
     settings = read_settings(os.environ)
+    enterprise = load_enterprise(settings.enterprise_file)
+    own_account = enterprise.utility(settings.utility).account
 
     @cache
     def open_table(name: str, region: str) -> Store:
-        return DynamoDBStore(name, region, settings.endpoint)
+        account = enterprise.owner(name).account
+        return DynamoDBStore(name, region, settings.endpoint, None if account == own_account else account)
 
     def open_registry(kept: str, records: str, region: str) -> Registry:
         return DynamoDBRegistry(
@@ -397,7 +400,7 @@ def from_environment() -> Here:
 
     return Here(
         settings=settings,
-        enterprise=load_enterprise(settings.enterprise_file),
+        enterprise=enterprise,
         open_table=open_table,
         open_queue=open_queue,
         open_registry=cache(open_registry),

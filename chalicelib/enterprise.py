@@ -87,7 +87,7 @@ _CODE = re.compile(r"[A-Z][A-Z0-9]{2}")
 class Utility:
     """One utility: where it is and the code that begins every number it gives out (T10).
 
-    `account` is the AWS account it is deployed in, if not the one that deploys.
+    `account` is the AWS account it is deployed in; None if all are in one, whichever that is.
 
     `since` and `until` are days (20261122): a street utility takes part in the orders of days from
     `since` on and before `until`, if it takes `orders` at all; one that does not is another bank's,
@@ -267,6 +267,7 @@ def parse_enterprise(content: Mapping[str, Any]) -> Enterprise:
     _refuse_repeats("name", [utility.name for utility in utilities])
     _refuse_repeats("code", [utility.code for utility in utilities])
     _refuse_repeats("principal", [principal.name for principal in principals])
+    _expect_accounts_of_all_or_none(utilities)
     firms = [utility.name for utility in utilities if utility.side is Side.FIRM]
     if len(firms) != 1:
         raise EnterpriseError(f"an enterprise has exactly one firm, this one has {firms or 'none'}")
@@ -280,6 +281,16 @@ def parse_enterprise(content: Mapping[str, Any]) -> Enterprise:
     return Enterprise(
         name=name, version=version, utilities=_linked_both_ways(utilities), principals=principals
     )
+
+
+def _expect_accounts_of_all_or_none(utilities: Sequence[Utility]) -> None:
+    """A utility in one account has to be told in which another is."""
+    without = [utility.name for utility in utilities if utility.account is None]
+    if 0 < len(without) < len(utilities):
+        raise EnterpriseError(
+            f"utility {without[0]!r}: expected account = the 12 digits of its AWS account, as another utility"
+            " has one: give it for all of them, or for none"
+        )
 
 
 def _takes_orders_every_day(utility: Utility) -> bool:

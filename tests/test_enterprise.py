@@ -134,6 +134,11 @@ def _without(key: str) -> dict[str, Any]:
         (_with({"code": "c1"}), "utility 'c1': code 'c1'"),
         (_with({"name": "C.1"}), r"utility name 'C\.1'"),
         (_with({"speed": 3}), "utility 'c1': unknown setting 'speed'"),
+        (_with({"account": "1234"}), "utility 'c1': account '1234': expected the 12 digits"),
+        (
+            _with({"account": "123456789012"}),
+            "utility 'c2': expected account = .*for all of them, or for none",
+        ),
         (_without("code"), "utility 'c1': expected code = str, found None"),
         (_without("region"), "utility 'c1': expected region = str"),
         (_without("name"), "a utility: expected name = str"),

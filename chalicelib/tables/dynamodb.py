@@ -11,6 +11,7 @@ from functools import cache
 from http import HTTPStatus
 from typing import Any
 
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
@@ -42,11 +43,15 @@ _OURS_TO_MEND = frozenset({"ValidationException", "AccessDeniedException", "Seri
 
 
 class DynamoDBStore:
-    """One DynamoDB table with the keys `pk` and `sk`."""
+    """One DynamoDB table with the keys `pk` and `sk`; `account` is whose it is, if another's."""
 
-    def __init__(self, name: str, region: str, endpoint: str | None = None) -> None:
+    def __init__(
+        self, name: str, region: str, endpoint: str | None = None, account: str | None = None
+    ) -> None:
         self.name = name
         self._connection = connection(region, endpoint)
+        # A name alone is a table of the caller's own account.
+        self._table = name if account is None else _table_arn(name, region, account)
 
     def insert(self, item: Item) -> Item | None:
         try:
@@ -63,13 +68,13 @@ class DynamoDBStore:
     def insert_together(self, items: Sequence[Item], unless: tuple[str, str] | None = None) -> bool:
         requests = [self.insertion(item) for item in items]
         if unless is not None:
-            check = {"TableName": self.name, "Key": _key(*unless), "ConditionExpression": _FREE}
+            check = {"TableName": self._table, "Key": _key(*unless), "ConditionExpression": _FREE}
             requests.append({"ConditionCheck": check})
         return self.transact(requests)
 
     def insertion(self, item: Item) -> dict[str, Any]:
         """An insert as a part of a transaction."""
-        return {"Put": {"TableName": self.name, "Item": encode(item), "ConditionExpression": _FREE}}
+        return {"Put": {"TableName": self._table, "Item": encode(item), "ConditionExpression": _FREE}}
 
     def transact(self, requests: Sequence[Mapping[str, Any]]) -> bool:
         """Write all: True. If a condition does not hold: nothing, and False."""
@@ -82,10 +87,10 @@ class DynamoDBStore:
     def get_together(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Item]:
         """Those of some items that there are, in one request."""
         asked = {"Keys": [_key(*key) for key in keys], "ConsistentRead": True}
-        answer = self._ask("BatchGetItem", table=False, RequestItems={self.name: asked})
+        answer = self._ask("BatchGetItem", table=False, RequestItems={self._table: asked})
         if answer.get("UnprocessedKeys"):
             raise Unreachable(f"{self.name}: BatchGetItem: not all items were read")
-        items = [decode(found) for found in answer["Responses"][self.name]]
+        items = [decode(found) for found in answer["Responses"][self._table]]
         return {(item["pk"], item["sk"]): item for item in items}
 
     def copy(self, items: Sequence[Item]) -> Sequence[Item]:
@@ -95,8 +100,8 @@ class DynamoDBStore:
         for start in range(0, len(once), _BATCH_MAX):
             batch = once[start : start + _BATCH_MAX]
             puts = [{"PutRequest": {"Item": encode(item)}} for item in batch]
-            answer = self._ask("BatchWriteItem", table=False, RequestItems={self.name: puts})
-            refused = answer.get("UnprocessedItems", {}).get(self.name, ())
+            answer = self._ask("BatchWriteItem", table=False, RequestItems={self._table: puts})
+            refused = answer.get("UnprocessedItems", {}).get(self._table, ())
             left.extend(decode(request["PutRequest"]["Item"]) for request in refused)
         return left
 
@@ -136,13 +141,18 @@ class DynamoDBStore:
 
     def _ask(self, operation: str, table: bool = True, **request: Any) -> dict[str, Any]:
         if table:
-            request["TableName"] = self.name
+            request["TableName"] = self._table
         try:
             return self._connection.dispatch(operation, request)
         except ClientError as error:
             raise _translated(error, self.name, operation) from error
         except (BotoCoreError, PynamoDBException) as error:
             raise Unreachable(f"{self.name}: {operation}: {error}") from error
+
+
+def _table_arn(name: str, region: str, account: str) -> str:
+    partition = botocore.session.get_session().get_partition_for_region(region)
+    return f"arn:{partition}:dynamodb:{region}:{account}:table/{name}"
 
 
 class DynamoDBRegistry:

@@ -55,6 +55,19 @@ class TestDynamoDBStore(StoreContract):
         return DynamoDBStore(TABLE, REGION)
 
 
+def test_what_is_written_by_a_tables_account_is_in_the_table_of_that_name() -> None:
+    there, here = DynamoDBStore(TABLE, REGION, account="123456789012"), DynamoDBStore(TABLE, REGION)
+    assert there.insert(item("accounts", "inserted")) is None
+    assert there.insert(item("accounts", "inserted")) == item("accounts", "inserted")
+    assert there.copy([item("accounts", "copied")]) == []
+    assert [found["sk"] for found in here.query("accounts", *span("")).items] == ["copied", "inserted"]
+
+
+def test_a_table_of_another_account_is_not_the_own_one_of_that_name() -> None:
+    with pytest.raises(Unreachable, match=f"{TABLE}: PutItem: .*not found"):
+        DynamoDBStore(TABLE, REGION, account="210987654321").insert(item("a", "elsewhere"))
+
+
 class TestDynamoDBRegistry(RegistryContract):
     @pytest.fixture
     def registry(self) -> DynamoDBRegistry:
