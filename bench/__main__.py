@@ -88,17 +88,23 @@ def _measure(efforts: Efforts, say: Callable[[str], None]) -> Report:
         _measure_on(wire, efforts, report, say)
     with engine() as wire:
         _measure_on(wire, efforts, report, say)
-    say("cold starts")
-    for name, ratio in cold.measure(efforts.starts).items():
-        report.ratios.append(ratio)
-        if not ratio.is_reached:
-            utility = name.rpartition(" ")[2]
-            report.shares[ratio.name] = breakdown.of_start(cold.KINDS[name], environment(utility))
+    with cold.packaged() as package:
+        for place in (cold.SOURCE, package):
+            say(f"cold starts from {place.name}")
+            _measure_starts(place, efforts.starts, report)
     say("counts")
     report.counts = counts.measure()
     say("growth")
     report.growths = growth.measure(efforts.growth_seconds)
     return report
+
+
+def _measure_starts(place: cold.Place, starts: int, report: Report) -> None:
+    for name, ratio in cold.measure(place, starts):
+        report.ratios.append(ratio)
+        if not ratio.is_reached:
+            told = environment(name.rpartition(" ")[2])
+            report.shares[ratio.name] = breakdown.of_start(place, cold.KINDS[name], told)
 
 
 def _measure_on(wire: Wire, efforts: Efforts, report: Report, say: Callable[[str], None]) -> None:

@@ -2,13 +2,12 @@
 
 import cProfile
 import pstats
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from .cold import REPOSITORY, in_fresh
+from .cold import Place
 from .measure import Work
 
 _LARGEST = 8
@@ -29,16 +28,9 @@ def of_calls(work: Work, calls: int) -> Shares:
     return _largest(spent)
 
 
-def of_start(statements: str, told: Mapping[str, str]) -> Shares:
+def of_start(place: Place, statements: str, told: Mapping[str, str]) -> Shares:
     """Parts of the time that imports take by package, from 0 to 1; what runs after them is not in it."""
-    answer = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", statements],
-        env=in_fresh(told),
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    answer = place.run(statements, told, "-X", "importtime")
     spent: Counter[str] = Counter()
     for line in answer.stderr.splitlines():
         if not line.startswith("import time:"):

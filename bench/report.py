@@ -41,7 +41,8 @@ _COMPARED = {
     "cold start": (
         "What Lambda imports, and the utility's own table opened, in a fresh interpreter with compiled "
         'bytecode, against `import boto3; boto3.client("dynamodb")`; the interpreter\'s own start is in '
-        "neither."
+        "neither. *From source*: the repository and its environment. *From package*: deployment.zip, "
+        "unpacked, and besides it on the path only what the runtime has, for both sides."
     ),
 }
 

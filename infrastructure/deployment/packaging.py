@@ -31,9 +31,9 @@ ARCHITECTURES: Mapping[str, str] = {"arm64": "manylinux2014_aarch64", "x86_64": 
 RUNTIME = "3.11"
 
 # What the runtime has itself; Chalice puts in of itself what runs.
-_IN_THE_RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six")
+IN_THE_RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six")
 _MADE_BY_CHALICE = ("chalice",)
-_NOT_INSTALLED = (*_IN_THE_RUNTIME, *_MADE_BY_CHALICE)
+_NOT_INSTALLED = (*IN_THE_RUNTIME, *_MADE_BY_CHALICE)
 # What is of no use in a function.
 _LEFT_OUT = ("*.dist-info", "tests", "test", "*.pyi", "py.typed", "bin", "locale")
 
@@ -47,13 +47,15 @@ class PackageError(Exception):
     """Something cannot be packaged; the message says what, and what to do."""
 
 
-def package(enterprise: Enterprise, file: Path, to: Path, architecture: str) -> Iterator[tuple[str, int]]:
+def package(
+    enterprise: Enterprise, file: Path, to: Path, architecture: str, source: Path = ROOT
+) -> Iterator[tuple[str, int]]:
     """Package every utility into a folder of its own: what has been made, and its size in bytes."""
     made = to / f"deployment-{architecture}.zip"
-    yield made.name, build_zip(enterprise, file, enterprise.utilities[0], made, architecture)
+    yield made.name, build_zip(enterprise, file, enterprise.utilities[0], made, architecture, source)
     for utility in enterprise.utilities:
         folder = to / utility.name
-        template = package_utility(enterprise, file, utility, folder, architecture)
+        template = package_utility(enterprise, file, utility, folder, architecture, source)
         (folder / "deployment.zip").unlink(missing_ok=True)
         (folder / "deployment.zip").hardlink_to(made)
         yield utility.name, template.stat().st_size
@@ -70,11 +72,11 @@ def functions_of(utility: Utility) -> tuple[str, ...]:
 
 
 def package_utility(
-    enterprise: Enterprise, file: Path, utility: Utility, to: Path, architecture: str
+    enterprise: Enterprise, file: Path, utility: Utility, to: Path, architecture: str, source: Path = ROOT
 ) -> Path:
     """Write a utility's template: its path. The zip that it names is `build_zip`'s."""
     to.mkdir(parents=True, exist_ok=True)
-    with _staged(enterprise, file, utility, architecture) as stage:
+    with _staged(enterprise, file, utility, architecture, source) as stage:
         merged = ("--merge-template", str(stage / "side.json"))
         _run([*_CHALICE, "package", "--stage", utility.name, *merged, "out"], stage, file, utility)
         template = json.loads((stage / "out" / "sam.json").read_text())
@@ -82,14 +84,16 @@ def package_utility(
     return to / "template.json"
 
 
-def build_zip(enterprise: Enterprise, file: Path, utility: Utility, to: Path, architecture: str) -> int:
+def build_zip(
+    enterprise: Enterprise, file: Path, utility: Utility, to: Path, architecture: str, source: Path = ROOT
+) -> int:
     """Write the package of all functions: its size in bytes."""
-    with _staged(enterprise, file, utility, architecture) as stage:
+    with _staged(enterprise, file, utility, architecture, source) as stage:
         _run([*_CHALICE, "package", "--stage", utility.name, "out"], stage, file, utility)
         content = stage / "content"
         with zipfile.ZipFile(stage / "out" / "deployment.zip") as made:
             made.extractall(content)
-        _install(content, architecture)
+        _install(content, source, architecture)
         shutil.copy(file, content / "enterprise.toml")
         write_replay(content / "replay.json")
         _compile(content)
@@ -98,13 +102,13 @@ def build_zip(enterprise: Enterprise, file: Path, utility: Utility, to: Path, ar
 
 
 @contextmanager
-def _staged(enterprise: Enterprise, file: Path, utility: Utility, architecture: str) -> Iterator[Path]:
+def _staged(
+    enterprise: Enterprise, file: Path, utility: Utility, architecture: str, source: Path
+) -> Iterator[Path]:
     """A Chalice project of one stage, which is the utility."""
     with tempfile.TemporaryDirectory(prefix="threeside-package-") as folder:
         stage = Path(folder)
-        shutil.copy(ROOT / "app.py", stage)
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / "chalicelib", stage / "chalicelib", ignore=ignored)
+        copy_source(source, stage)
         shutil.copy(file, stage / "enterprise.toml")
         (stage / "requirements.txt").write_text("")
         (stage / ".chalice").mkdir()
@@ -117,6 +121,13 @@ def _staged(enterprise: Enterprise, file: Path, utility: Utility, architecture: 
         side = side_template(enterprise, utility, functions, architecture)
         (stage / "side.json").write_text(json.dumps(side))
         yield stage
+
+
+def copy_source(source: Path, to: Path) -> None:
+    """Copy what the functions are made of."""
+    shutil.copy(source / "app.py", to)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(source / "chalicelib", to / "chalicelib", ignore=ignored)
 
 
 def _streams(enterprise: Enterprise, utility: Utility, function: str) -> list[StreamSource]:
@@ -155,9 +166,9 @@ def tidied(template: dict[str, Any]) -> dict[str, Any]:
     return template
 
 
-def _install(content: Path, architecture: str) -> None:
+def _install(content: Path, source: Path, architecture: str) -> None:
     """What the functions import and the runtime has not, for the runtime's machine."""
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    lines = (source / "requirements.txt").read_text().splitlines()
     wanted = [line for line in lines if line and line[0] != "#" and line.split("==")[0] not in _NOT_INSTALLED]
     _run(
         [
@@ -168,7 +179,7 @@ def _install(content: Path, architecture: str) -> None:
         ],
         content,
     )
-    patterns = [*_IN_THE_RUNTIME, *(f"{module}.py" for module in _IN_THE_RUNTIME)]
+    patterns = [*IN_THE_RUNTIME, *(f"{module}.py" for module in IN_THE_RUNTIME)]
     unneeded = [found for pattern in patterns for found in content.glob(pattern)]
     unneeded += [found for pattern in _LEFT_OUT for found in content.rglob(pattern)]
     for found in unneeded:
