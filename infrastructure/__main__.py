@@ -216,8 +216,13 @@ def deploy_enterprise(
     """Deploy every utility from what `package` made; again over what is there, it is an upgrade."""
     enterprise = load_enterprise(paths["file"])
     named = {name.capitalize(): value for name, value in parameters.items()}
+    deployed = dict.fromkeys(utility.name for utility in enterprise.utilities)
     for name, url in deploy(enterprise, build, Cloud(profile=profile), named):
         click.echo(f"{name:<16}{url}")
+        del deployed[name]
+    for name in deployed:
+        account = enterprise.utility(name).account
+        click.echo(f"{name:<16}is in account {account}: deploy it with a profile of that")
 
 
 @main.command()

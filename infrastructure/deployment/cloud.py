@@ -1,11 +1,13 @@
 """Deploying a packaged enterprise: the same with an AWS profile as on a local cloud, but for an endpoint."""
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +51,22 @@ def _client(service: str, region: str, profile: str | None, endpoint: str | None
 def deploy(
     enterprise: Enterprise, build: Path, cloud: Cloud, parameters: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
-    """Deploy every utility from what `make package` made, each as a stack: its name and address.
+    """Deploy utilities from what `make package` made, each as a stack: its name and address.
 
-    Again over what is there, it is an upgrade. DeploymentError before anything is created if a region
-    cannot be reached or a utility has not been packaged.
+    All of them, or those of the account that is deployed to, where the enterprise file names accounts. Again
+    over what is there, it is an upgrade. DeploymentError before anything is created if a region cannot be
+    reached, a utility has not been packaged, or a parameter is not as templates want it.
     """
+    ours = []
     for utility in enterprise.utilities:
         _expect_packaged(utility, build)
-        _expect_reachable(utility, cloud)
-    for utility in enterprise.utilities:
+        _expect_parameters(utility, build, parameters)
+        if utility.account in (None, _reach(utility, cloud)):
+            ours.append(utility)
+    if not ours:
+        named = ", ".join(f"{utility.name} in {utility.account}" for utility in enterprise.utilities)
+        raise DeploymentError(f"none of the utilities is in the profile's account: the file has {named}")
+    for utility in ours:
         yield utility.name, _deploy(enterprise, utility, build / utility.name, cloud, parameters)
 
 
@@ -67,11 +76,31 @@ def _expect_packaged(utility: Utility, build: Path) -> None:
             raise DeploymentError(f"{utility.name}: no {name} in {build / utility.name}: make package first")
 
 
-def _expect_reachable(utility: Utility, cloud: Cloud) -> None:
+def _expect_parameters(utility: Utility, build: Path, parameters: Mapping[str, str]) -> None:
+    """What CloudFormation would refuse only after other stacks have been made."""
+    declared = json.loads((build / utility.name / "template.json").read_text()).get("Parameters", {})
+    for name in parameters.keys() - declared.keys():
+        raise DeploymentError(f"{utility.name}: its template has no parameter {name}: make package again")
+    for name, wanted in declared.items():
+        value = parameters.get(name, wanted.get("Default"))
+        if value is None:
+            raise DeploymentError(f"{utility.name}: {name} is not given. {wanted['Description']}")
+        length = wanted.get("MinLength", 0)
+        if len(str(value)) < length or not re.fullmatch(wanted.get("AllowedPattern", ".*"), str(value)):
+            expected = f"expected {wanted.get('AllowedPattern', 'text')}, at least {length} characters"
+            raise DeploymentError(f"{utility.name}: {name}: {expected}. {wanted['Description']}")
+
+
+def _reach(utility: Utility, cloud: Cloud) -> str:
+    """The account that is deployed to."""
     try:
-        cloud.client("sts", utility.region).get_caller_identity()
+        account: str = cloud.client("sts", utility.region).get_caller_identity()["Account"]
     except (BotoCoreError, ClientError, ValueError) as error:
-        raise DeploymentError(f"{utility.name}: region {utility.region!r}: {error}") from None
+        raise DeploymentError(
+            f"{utility.name}: region {utility.region!r} cannot be reached: {error}; correct the enterprise"
+            " file or the profile, or enable the region in its account"
+        ) from None
+    return account
 
 
 def _deploy(
@@ -102,14 +131,17 @@ def _upload(stack: str, utility: Utility, template: dict[str, Any], package: Pat
     where = {} if utility.region == "us-east-1" else {"LocationConstraint": utility.region}
     with suppress(storage.exceptions.BucketAlreadyOwnedByYou):
         storage.create_bucket(Bucket=bucket, **({"CreateBucketConfiguration": where} if where else {}))
-    key = f"{stack}/{package.stat().st_mtime_ns}"
-    storage.upload_file(str(package), bucket, f"{key}/deployment.zip")
+    # Named by what is in it: other code is another template, and the same is none to be deployed.
+    code = f"{stack}/{sha256(package.read_bytes()).hexdigest()}.zip"
+    storage.upload_file(str(package), bucket, code)
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = f"s3://{bucket}/{key}/deployment.zip"
-    storage.put_object(Bucket=bucket, Key=f"{key}/template.json", Body=json.dumps(template))
+            resource["Properties"]["CodeUri"] = f"s3://{bucket}/{code}"
+    body = json.dumps(template).encode()
+    key = f"{stack}/{sha256(body).hexdigest()}.json"
+    storage.put_object(Bucket=bucket, Key=key, Body=body)
     address = cloud.endpoint or f"https://s3.{utility.region}.amazonaws.com"
-    return f"{address}/{bucket}/{key}/template.json"
+    return f"{address}/{bucket}/{key}"
 
 
 def _create_or_update(formation: Any, asked: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto import mock_aws
 
 from chalicelib.enterprise import Enterprise, Holding, Utility, load_enterprise, queue_purposes
 from chalicelib.network.queues import dead_letters_of
@@ -310,8 +311,13 @@ def test_a_bank_reaches_no_inbox_but_its_own_citys() -> None:
 
 def elsewhere() -> Enterprise:
     """The default enterprise with c2 in another account and region."""
-    moved = replace(ENTERPRISE.utility("c2"), account="123456789012", region="eu-central-1")
-    return replace(ENTERPRISE, utilities=tuple(moved if u.name == "c2" else u for u in ENTERPRISE.utilities))
+    utilities = [
+        replace(u, account="123456789012", region="eu-central-1")
+        if u.name == "c2"
+        else replace(u, account="210987654321")
+        for u in ENTERPRISE.utilities
+    ]
+    return replace(ENTERPRISE, utilities=tuple(utilities))
 
 
 def grants_of(enterprise: Enterprise, utility: Utility) -> Iterator[str]:
@@ -355,14 +361,64 @@ def test_a_utility_that_has_not_been_packaged_is_named(tmp_path: Path) -> None:
         list(deploy(ENTERPRISE, tmp_path, Cloud(endpoint="http://127.0.0.1:9"), {}))
 
 
+GOOD = {"Secret": "0123456789abcdef" * 2, "Issuer": "issuer", "Jwks": "{}"}
+
+
+@pytest.fixture
+def packaged(templates: dict[str, Template], tmp_path: Path) -> Path:
+    """What `make package` makes, but for the code."""
+    for name in NAMES:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "template.json").write_text(json.dumps(templates[name]))
+        (tmp_path / name / "deployment.zip").write_bytes(b"")
+    return tmp_path
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """A cloud, of account 123456789012, in which nothing is created: not even a place for packages."""
+    for name, value in local_credentials().items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        cloud = Cloud()
+        yield cloud
+        assert cloud.client("s3", "us-east-1").list_buckets()["Buckets"] == []
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"Secret": None}, "c1: Secret is not given. Keys the hashes in numbers, in hexadecimal"),
+        ({"Secret": "0123"}, r"c1: Secret: expected \[0-9a-f\]\+, at least 32 characters"),
+        ({"Secret": "geheim" * 8}, r"c1: Secret: expected \[0-9a-f\]\+, at least 32 characters"),
+        ({"Issuer": None}, "c1: Issuer is not given. Who issues tokens"),
+        ({"Sekret": "00"}, "c1: its template has no parameter Sekret: make package again"),
+    ],
+)
+def test_a_parameter_that_templates_do_not_take_is_named_before_anything_is_created(
+    packaged: Path, change: Mapping[str, str | None], named: str
+) -> None:
+    parameters = {name: value for name, value in {**GOOD, **change}.items() if value is not None}
+    with pytest.raises(DeploymentError, match=named):
+        list(deploy(ENTERPRISE, packaged, Cloud(), parameters))
+
+
 def test_a_region_that_cannot_be_reached_is_named_before_anything_is_created(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    packaged: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in local_credentials().items():
         monkeypatch.setenv(name, value)
-    for name in NAMES:
-        (tmp_path / name).mkdir()
-        for file in ("template.json", "deployment.zip"):
-            (tmp_path / name / file).write_text("{}")
-    with pytest.raises(DeploymentError, match="c1: region 'us-east-1': "):
-        list(deploy(ENTERPRISE, tmp_path, Cloud(endpoint="http://127.0.0.1:9"), {}))
+    with pytest.raises(DeploymentError, match=r"c1: region 'us-east-1' cannot be reached: .*correct the ent"):
+        list(deploy(ENTERPRISE, packaged, Cloud(endpoint="http://127.0.0.1:9"), GOOD))
+
+
+def test_a_profile_that_there_is_not_is_named_before_anything_is_created(packaged: Path) -> None:
+    with pytest.raises(DeploymentError, match=r"c1: .*profile.*nobody.*could not be found"):
+        list(deploy(ENTERPRISE, packaged, Cloud(profile="nobody"), GOOD))
+
+
+def test_an_account_without_utilities_is_named_before_anything_is_created(packaged: Path, aws: Cloud) -> None:
+    others = tuple(replace(utility, account="210987654321") for utility in ENTERPRISE.utilities)
+    with pytest.raises(DeploymentError, match=r"none of the utilities .* has c1 in 210987654321, c2 in"):
+        list(deploy(replace(ENTERPRISE, utilities=others), packaged, aws, GOOD))
