@@ -28,17 +28,28 @@ from ..engine import local_credentials
 from ..local import ask_supervisor, is_healthy
 from .story import NotAsExpected
 
+# How long each turn of a conversation may take while a story is told: short, for steps that wait until it
+# is over, and long enough for everybody's turn on a machine that has other things to do.
+TURN_SECONDS = 12.0
+
 _STOP_SECONDS_MAX = 15
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A running enterprise, the hands that the story needs on it, and how many orders are imported."""
+    """A running enterprise, and the hands that the story needs on it.
+
+    `imported` is how many orders are imported, `turn_seconds` how long each turn of a conversation may take,
+    `panels_each_way` how many calls a trader in a rush makes at once, and answers: half of the six panels at
+    most, so that nobody waits for one.
+    """
 
     enterprise: Enterprise
     folder: Path
     description: Mapping[str, Any]
     imported: int = 1000
+    turn_seconds: float = TURN_SECONDS
+    panels_each_way: int = 3
 
     def client(self, *names: str, who: str = "broker") -> Client:
         """Somebody who reaches these utilities, or the gateway."""

@@ -5,33 +5,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..demo.stage import running_enterprise
+from ..demo.stage import TURN_SECONDS, running_enterprise
 from ..demo.story import Story
-from . import duplicates, failures, orders, rest, rush, scenes
-from .traders import TURN_SECONDS
+from . import day
 
-_SCENES = (
-    scenes.opening,
-    scenes.first_deal,
-    scenes.no_deal,
-    scenes.time_outs,
-    duplicates.denied,
-    duplicates.crossed,
-    scenes.panels,
-    scenes.one_terminal,
-    scenes.broker,
-    scenes.other_subjects,
-    scenes.repeats,
-    scenes.latencies,
-    orders.play,
-    failures.city_killed,
-    failures.own_city_killed,
-    failures.bank_killed_before_accept,
-    failures.bank_killed_after_deal,
-    failures.caller_killed_before_accept_is_sent,
-    rush.play,
-    rest.play,
-)
 _PORT = 8700
 _PACE_SECONDS = 1.0
 
@@ -45,9 +22,7 @@ def main() -> int:
             Path("enterprise.toml"), Path(folder), _PORT, _PACE_SECONDS, "--turn", str(TURN_SECONDS)
         ) as stage,
     ):
-        for scene in _SCENES:
-            rest.come_to_rest(stage)
-            scene(stage, story)
+        day.play(stage, story)
     return story.end()
 
 

@@ -20,7 +20,6 @@ from ..demo.stage import Stage
 from ..demo.story import NotAsExpected, Story
 from .scenes import await_ticket, ticket_told
 from .traders import (
-    EXPIRED_BY,
     LATER,
     SOON,
     Trader,
@@ -115,7 +114,7 @@ def own_city_killed(stage: Stage, story: Story) -> None:
     ) as came:
         stage.kill("zurich")
         number = xenia.call("BANKY")
-        xenia.await_step(number, Step.EXPIRED, seconds_max=EXPIRED_BY)
+        xenia.await_step(number, Step.EXPIRED, seconds_max=xenia.expired_by)
         stage.start("zurich")
         concluded = until(bool, lambda: xenia.rfq(number)["Turns"], LATER)
         came.append(

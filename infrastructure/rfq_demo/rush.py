@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from chalicelib.customer.gateway import NobodyAnswered
@@ -24,8 +24,6 @@ CONVERSATIONS = 100
 
 _SEED = 5258908
 _SYMBOLS = ("EURUSD", "USDEUR", "EURGBP", "USDJPY", "GBPUSD", "USDCHF", "AUDUSD", "EURJPY", "USDCAD")
-# Half of a trader's six panels for own calls, half for calls to answer: nobody waits for a panel.
-_PANELS_EACH_WAY = 3
 _LOOKS_EVERY = 0.4
 
 
@@ -34,14 +32,21 @@ class Desk:
     """A trader in a rush, and the panels left for calls either way."""
 
     trader: Trader
-    to_call: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_PANELS_EACH_WAY))
-    to_answer: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_PANELS_EACH_WAY))
+    to_call: threading.Semaphore
+    to_answer: threading.Semaphore
 
 
 def play(stage: Stage, story: Story) -> None:
     people = traders(stage, "xenia", "xaver", "yves", "yael", "hugo", "hanna")
-    desks = [Desk(replace(trader, looks_every=_LOOKS_EVERY)) for trader in people]
-    at_once = len(desks) * _PANELS_EACH_WAY
+    desks = [
+        Desk(
+            replace(trader, looks_every=_LOOKS_EVERY),
+            to_call=threading.Semaphore(stage.panels_each_way),
+            to_answer=threading.Semaphore(stage.panels_each_way),
+        )
+        for trader in people
+    ]
+    at_once = len(desks) * stage.panels_each_way
     with story.step(
         f"{CONVERSATIONS} calls between three banks on {len(_SYMBOLS)} symbols, {at_once} at once,"
         " each to an end as chance has it",

@@ -16,9 +16,7 @@ from ..demo.stage import Stage
 from ..demo.story import Story
 from ..local import BACK_OFFICE
 from .traders import (
-    EXPIRED_BY,
     SOON,
-    TURN_SECONDS,
     Trader,
     await_both,
     clear_all,
@@ -189,12 +187,12 @@ def no_deal(stage: Stage, story: Story) -> None:
 def time_outs(stage: Stage, story: Story) -> None:
     xenia, yves = traders(stage, "xenia", "yves")
     with story.step(
-        f"Nobody answers, and a turn may take {TURN_SECONDS:.0f} s (R4, R9)",
+        f"Nobody answers, and a turn may take {stage.turn_seconds:.0f} s (R4, R9)",
         "expired at the caller, gone from the queue, and the next call gets through",
     ) as came:
         number = xenia.call("BANKY")
         yves.await_queued(number)
-        xenia.await_step(number, Step.EXPIRED, seconds_max=EXPIRED_BY)
+        xenia.await_step(number, Step.EXPIRED, seconds_max=xenia.expired_by)
         again = xenia.call("BANKY")
         yves.await_queued(again)
         came.append(f"expired; the queue has {len(yves.queue())} call, the new one")
@@ -211,7 +209,7 @@ def time_outs(stage: Stage, story: Story) -> None:
         answers = yves.rfq(number)["Answers"]
         time.sleep(4)
         late = refusal(xenia, "POST", f"/rfqs/{number}/accept", {"Answers": answers, "Side": "1"})
-        seen = await_both(number, Step.EXPIRED, xenia, yves, seconds_max=EXPIRED_BY)
+        seen = await_both(number, Step.EXPIRED, xenia, yves, seconds_max=xenia.expired_by)
         came.append(f"{late['status']} {late['detail']}; {steps_told(seen)}")
         expect(late["status"] == 409, "it was taken")
         expect(late["Now"]["Conversation"] == number, "without the conversation")

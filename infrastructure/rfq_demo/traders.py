@@ -16,14 +16,8 @@ from ..demo.cues import expect
 from ..demo.stage import Stage
 from ..demo.story import NotAsExpected
 
-# How long each turn may take while the story is told: short, for steps that wait until it is over, and
-# long enough for everybody's turn on a machine that has other things to do.
-TURN_SECONDS = 12.0
-
 # A message is at the other bank within this, whatever else goes on.
 SOON = 12.0
-# Long enough for a turn to expire at both banks.
-EXPIRED_BY = TURN_SECONDS + 12.0
 # A killed node is back and has caught up.
 LATER = 40.0
 
@@ -32,12 +26,16 @@ MILLION = "1000000"
 
 @dataclass(frozen=True, kw_only=True)
 class Trader:
-    """A trader at a terminal, who looks at it so often (in seconds) while waiting for something."""
+    """A trader at a terminal, who looks at it so often (in seconds) while waiting for something.
+
+    After `expired_by` seconds a turn that nobody took is over at both banks.
+    """
 
     name: str
     principal: str
     terminal: str
     client: Client
+    expired_by: float
     looks_every: float = 0.05
 
     @classmethod
@@ -45,7 +43,13 @@ class Trader:
         """A trader of the local enterprise."""
         deals = stage.description["traders"][name]
         client = stage.client(deals["node"], who=name)
-        return cls(name=name, principal=deals["principal"], terminal=deals["terminal"], client=client)
+        return cls(
+            name=name,
+            principal=deals["principal"],
+            terminal=deals["terminal"],
+            client=client,
+            expired_by=stage.turn_seconds + SOON,
+        )
 
     def call(self, bank: str, symbol: str = "EURUSD", **terms: str) -> str:
         """Call a bank for a quote: the conversation's number."""
@@ -116,7 +120,7 @@ class Trader:
 
     def tidy(self) -> None:
         """Leave nothing in the panels, as far as the conversations let go."""
-        give_up = time.monotonic() + EXPIRED_BY
+        give_up = time.monotonic() + self.expired_by
         while (panels := self.panels()) and time.monotonic() < give_up:
             for panel in panels:
                 self._leave(panel["Conversation"])
