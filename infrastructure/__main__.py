@@ -216,11 +216,11 @@ def deploy_enterprise(
     """Deploy every utility from what `package` made; again over what is there, it is an upgrade."""
     enterprise = load_enterprise(paths["file"])
     named = {name.capitalize(): value for name, value in parameters.items()}
-    deployed = dict.fromkeys(utility.name for utility in enterprise.utilities)
+    left = [utility.name for utility in enterprise.utilities]
     for name, url in deploy(enterprise, build, Cloud(profile=profile), named):
         click.echo(f"{name:<16}{url}")
-        del deployed[name]
-    for name in deployed:
+        left.remove(name)
+    for name in left:
         account = enterprise.utility(name).account
         click.echo(f"{name:<16}is in account {account}: deploy it with a profile of that")
 

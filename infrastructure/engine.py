@@ -44,9 +44,12 @@ def is_free(port: int) -> bool:
 
 
 def start_engine(
-    port: int, log: Path, seconds_max: float = 15, services: str = _SERVICES
+    port: int, log: Path, seconds_max: float = 15, services: str = _SERVICES, enforces: bool = False
 ) -> subprocess.Popen[bytes]:
-    """Start an engine and wait until it answers; EngineError if it does not."""
+    """Start an engine and wait until it answers; EngineError if it does not.
+
+    One that `enforces` refuses what nobody's policies allow, but to who has `local_credentials`.
+    """
     command = [sys.executable, "-m", "ministack"]
     environment = {
         **os.environ,
@@ -54,6 +57,7 @@ def start_engine(
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "SERVICES": services,
+        "AUTH": str(enforces).lower(),
     }
     with log.open("wb") as output:
         try:

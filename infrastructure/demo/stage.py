@@ -40,8 +40,8 @@ class Stage:
     """A running enterprise, and the hands that the story needs on it.
 
     `imported` is how many orders are imported, `turn_seconds` how long each turn of a conversation may take,
-    `panels_each_way` how many calls a trader in a rush makes at once, and answers: half of the six panels at
-    most, so that nobody waits for one.
+    `rush` how many calls there are in a rush, and `panels_each_way` how many a trader makes at once, and
+    answers: half of the six panels at most, so that nobody waits for one.
     """
 
     enterprise: Enterprise
@@ -49,6 +49,7 @@ class Stage:
     description: Mapping[str, Any]
     imported: int = 1000
     turn_seconds: float = TURN_SECONDS
+    rush: int = 100
     panels_each_way: int = 3
 
     def client(self, *names: str, who: str = "broker") -> Client:

@@ -1,43 +1,37 @@
-"""`make deploy-local`: the whole enterprise deployed to a local cloud, and the stories played against it.
+"""`make deploy-local`: the whole enterprise deployed to a local cloud, and both demos played against it.
 
 The stacks are what `make package` made, and the functions run as functions, called by the cloud's own event
-sources. Only who has accounts is added, as an operator would.
+sources and each under its own role. Only who has accounts is added, as an operator would. Then the next
+version is deployed over the first.
 """
 
 import json
 import os
+import platform
 import secrets
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.enterprise import Enterprise, Holding, Side, load_enterprise
-from chalicelib.records.record import Item
-from chalicelib.tables.attributes import encode
+from chalicelib.enterprise import Enterprise, load_enterprise
 
-from ..client import Client
-from ..demo import audit, failures, lives, scenes
-from ..demo.stage import Stage
+from ..demo.day import SCENES
 from ..demo.story import Story
-from ..engine import REGION, address, local_credentials, start_engine
-from ..event_sources import StreamSource, event_sources
-from ..local import GATEWAY, ISSUER, make_tokens, seed, traders_of
-from ..rfq_demo import orders, rest
-from ..rfq_demo import scenes as dealing
+from ..engine import address, local_credentials, start_engine
+from ..local import ISSUER, make_tokens, seed, traders_of
+from ..rfq_demo import day as dealing
+from ..rfq_demo import rest
 from ..tokens import Issuer
+from . import permissions, upgrade
 from .cloud import Cloud, deploy
-from .packaging import functions_of
-from .template import EVERY, function_name
+from .deployed import Deployed
 
 _SERVICES = (
     "dynamodb,dynamodbstreams,sqs,lambda,apigateway,cloudformation,s3,iam,logs,events,cloudwatch,"
@@ -45,167 +39,43 @@ _SERVICES = (
 )
 _PORT = 9700
 _TICK_SECONDS = 2
-_TURN_SECONDS = 40
+# What is otherwise here than where utilities are processes, for an invocation takes tens of milliseconds, and
+# seconds the first time: a turn takes longer, and less is done at once.
+_TURN_SECONDS = 24
+_IMPORTED = 100
+_RUSH = 40
+_PANELS_EACH_WAY = 1
 _SIGN_OF_LIFE_SECONDS = 10
 _PATIENCE_SECONDS = 30
-# An invocation takes about 50 ms here, one after another.
-_IMPORTED = 50
-
-_ORDERS = (
-    scenes.first_order,
-    scenes.cancels,
-    lives.changes,
-    lives.venues_own_words,
-    lives.by_money,
-    scenes.estimates,
-    scenes.filled_and_canceled,
-    scenes.repeated_cl_ord_id,
-    failures.customer_utility_killed,
-    failures.street_utility_killed_before_claim,
-    failures.street_utility_killed_after_claim,
-    failures.firm_killed,
-    scenes.many_orders,
-    audit.play,
-)
-_DEALING = (dealing.opening, dealing.first_deal, orders.play)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Deployed(Stage):
-    """An enterprise that is deployed; its gateway is whoever of the customer utilities answers.
-
-    Killed is a utility whose event sources and routes are disabled. One that is to die at a fault is half
-    disabled, so that it gets just as far.
-    """
-
-    cloud: Cloud
-    stopped: set[str] = field(default_factory=set)
-    doomed: dict[str, int] = field(default_factory=dict)
-
-    def client(self, *names: str, who: str = "broker") -> Client:
-        customers = ("c1", "c2") if GATEWAY in names else names
-        return super().client(*customers, who=who)
-
-    def signal(self, name: str, signum: signal.Signals) -> None:
-        self.stopped.add(name)
-        self._enable_routes(name, False)
-        self._enable_events(name, False)
-
-    def start(self, name: str, fault: str | None = None) -> None:
-        self.stopped.discard(name)
-        self._enable_routes(name, True)
-        copies_nothing = fault is not None and fault.startswith("before:")
-        self._enable_events(name, not copies_nothing)
-        acts_on = ["Placed"] if fault is not None and fault.endswith("#claim") else _messages(self, name)
-        if acts_on:
-            self._narrow_inbox(name, acts_on)
-        if fault is not None:
-            self.doomed[name] = len(self._claims(name))
-        else:
-            self._deliver_again(name)
-        self.give_sign_of_life(name)
-
-    def is_running(self, name: str) -> bool:
-        """One that is doomed dies once it has come to where it is to die."""
-        if name in self.doomed and (name == "c1" or len(self._claims(name)) > self.doomed[name]):
-            del self.doomed[name]
-            self.kill(name)
-        return name not in self.stopped
-
-    def give_sign_of_life(self, name: str) -> None:
-        """Have a utility's clock strike."""
-        utility = self.enterprise.utility(name)
-        if utility.side in (Side.STREET, Side.NETWORK) and name not in self.stopped:
-            self._functions(name).invoke(FunctionName=self._function(name, "publish"), Payload=b"{}")
-
-    def _enable_routes(self, name: str, on: bool) -> None:
-        function = self._function(name, "api_handler")
-        if on:
-            self._functions(name).delete_function_concurrency(FunctionName=function)
-        else:
-            self._functions(name).put_function_concurrency(
-                FunctionName=function, ReservedConcurrentExecutions=0
-            )
-
-    def _enable_events(self, name: str, on: bool) -> None:
-        for mapping in self._mappings(name):
-            self._functions(name).update_event_source_mapping(UUID=mapping["UUID"], Enabled=on)
-
-    def _narrow_inbox(self, name: str, kinds: Sequence[str]) -> None:
-        """Have a utility see only these of the messages in its inbox."""
-        pattern = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"RecordType": {"S": list(kinds)}}}}
-        for mapping in self._mappings(name):
-            if "-inbox/" in mapping["EventSourceArn"]:
-                self._functions(name).update_event_source_mapping(
-                    UUID=mapping["UUID"], FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]}
-                )
-
-    def _mappings(self, name: str) -> list[Any]:
-        found = []
-        for function in functions_of(self.enterprise.utility(name)):
-            listed = self._functions(name).list_event_source_mappings(
-                FunctionName=self._function(name, function)
-            )
-            found.extend(listed["EventSourceMappings"])
-        return found
-
-    def _claims(self, name: str) -> list[Item]:
-        if Holding.INBOX not in self.enterprise.utility(name).holdings:
-            return []
-        return [item for item in self.everything(name, Holding.INBOX) if item["RecordType"] == "Claim"]
-
-    def _deliver_again(self, name: str) -> None:
-        """What a utility did not see while it was narrowed is handed to it again, as after any failure."""
-        table = self.enterprise.table(name, Holding.INBOX)
-        for item in self._claims(name):
-            record = {
-                "eventName": "INSERT",
-                "eventSourceARN": f"arn:aws:dynamodb:{REGION}:000000000000:table/{table}/stream/again",
-                "dynamodb": {"SequenceNumber": "1", "NewImage": encode(item)},
-            }
-            self._functions(name).invoke(
-                FunctionName=self._function(name, "react"), Payload=json.dumps({"Records": [record]})
-            )
-
-    def _functions(self, name: str) -> Any:
-        return self.cloud.client("lambda", self.enterprise.utility(name).region)
-
-    def _function(self, name: str, function: str) -> str:
-        return function_name(self.enterprise, self.enterprise.utility(name), function)
-
-
-def _messages(stage: Stage, name: str) -> list[str]:
-    """What a utility sees of its inbox, as its event sources have it."""
-    inbox = stage.enterprise.table(name, Holding.INBOX)
-    for source in event_sources(stage.enterprise, stage.enterprise.utility(name), EVERY):
-        if isinstance(source, StreamSource) and source.table == inbox:
-            kinds: list[str] = source.patterns[0]["dynamodb"]["NewImage"]["RecordType"]["S"]
-            return kinds
-    return []
 
 
 def main(file: Path, build: Path) -> int:
-    """Deploy, and play: the exit status."""
+    """Deploy, play, and deploy the next version: the exit status."""
     enterprise = load_enterprise(file)
     story = Story()
-    with (
-        tempfile.TemporaryDirectory(prefix="threeside-cloud-") as folder,
-        deployed(enterprise, build, Path(folder)) as stage,
-        _striking(stage),
-    ):
-        for scene in _ORDERS:
-            scene(stage, story)
-        for scene in _DEALING:
+    with tempfile.TemporaryDirectory(prefix="threeside-cloud-") as name:
+        folder = Path(name)
+        following = upgrade.package_next(enterprise, file.resolve(), folder, architecture())
+        with deployed(enterprise, build, folder) as stage, _striking(stage):
+            permissions.play(stage, story)
+            for scene in SCENES:
+                scene(stage, story)
             rest.come_to_rest(stage)
-            scene(stage, story)
+            upgrade.play(stage, story, following)
+            dealing.play(stage, story)
     return story.end()
+
+
+def architecture() -> str:
+    """This machine's, as AWS calls it."""
+    return platform.machine().replace("aarch64", "arm64")
 
 
 @contextmanager
 def deployed(enterprise: Enterprise, build: Path, folder: Path) -> Iterator[Deployed]:
     """A local cloud with the enterprise on it."""
     os.environ.update(local_credentials())
-    engine = start_engine(_PORT, folder / "engine.log", services=_SERVICES)
+    engine = start_engine(_PORT, folder / "engine.log", services=_SERVICES, enforces=True)
     try:
         yield _set_up(enterprise, build, folder, Cloud(endpoint=address(_PORT)))
     finally:
@@ -234,7 +104,11 @@ def _set_up(enterprise: Enterprise, build: Path, folder: Path, cloud: Cloud) -> 
     seed(enterprise, secret, cloud.endpoint)
     stage = Deployed(
         cloud=cloud,
+        parameters=parameters,
         imported=_IMPORTED,
+        turn_seconds=_TURN_SECONDS,
+        rush=_RUSH,
+        panels_each_way=_PANELS_EACH_WAY,
         enterprise=enterprise,
         folder=folder,
         description={

@@ -20,8 +20,6 @@ from ..demo.stage import Stage
 from ..demo.story import NotAsExpected, Story
 from .traders import LATER, SOON, Trader, traders
 
-CONVERSATIONS = 100
-
 _SEED = 5258908
 _SYMBOLS = ("EURUSD", "USDEUR", "EURGBP", "USDJPY", "GBPUSD", "USDCHF", "AUDUSD", "EURJPY", "USDCAD")
 _LOOKS_EVERY = 0.4
@@ -48,14 +46,14 @@ def play(stage: Stage, story: Story) -> None:
     ]
     at_once = len(desks) * stage.panels_each_way
     with story.step(
-        f"{CONVERSATIONS} calls between three banks on {len(_SYMBOLS)} symbols, {at_once} at once,"
+        f"{stage.rush} calls between three banks on {len(_SYMBOLS)} symbols, {at_once} at once,"
         " each to an end as chance has it",
         "every one comes to an end, some of every kind",
     ) as came:
         started = time.monotonic()
         with ThreadPoolExecutor(at_once) as at_work:
             ends = Counter(
-                at_work.map(lambda n: converse(desks, random.Random(_SEED + n)), range(CONVERSATIONS))
+                at_work.map(lambda n: converse(desks, random.Random(_SEED + n)), range(stage.rush))
             )
         came.append(", ".join(f"{count} {end}" for end, count in sorted(ends.items())))
         came.append(f"in {time.monotonic() - started:.1f} s")

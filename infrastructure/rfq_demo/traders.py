@@ -17,7 +17,7 @@ from ..demo.stage import Stage
 from ..demo.story import NotAsExpected
 
 # A message is at the other bank within this, whatever else goes on.
-SOON = 12.0
+SOON = 20.0
 # A killed node is back and has caught up.
 LATER = 40.0
 
