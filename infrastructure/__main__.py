@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
-from rich.progress import Progress
+from rich.progress import Progress, TextColumn
 from rich.table import Table
 
 from chalicelib.customer.gateway import NobodyAnswered
@@ -29,12 +29,24 @@ from chalicelib.tables.attributes import decode
 from chalicelib.tables.dynamodb import DynamoDBStore
 from chalicelib.tables.store import StoreError
 
+from .aside import (
+    AsideQueue,
+    FailedHere,
+    FailedOnAWS,
+    Invoke,
+    Place,
+    aside_json,
+    aside_table,
+    deployed,
+    here_as,
+)
+from .catching_up import Compared, Source, catch_up, caught_json, caught_table, sources
 from .client import Client, RequestRefused
 from .deployment.cloud import Cloud, DeploymentError, deploy
 from .deployment.packaging import ARCHITECTURES, PackageError
 from .deployment.packaging import package as package_enterprise
 from .drawing import draw
-from .engine import EngineError, client, local_credentials
+from .engine import EngineError, local_credentials
 from .exceptions import exceptions_table, find_exceptions
 from .lag import Lag, lag_json, lag_of_metrics, lag_of_tables, lag_table
 from .local import (
@@ -46,6 +58,7 @@ from .local import (
     ask_supervisor,
     is_healthy,
     read_description,
+    restart,
 )
 from .messages import trace, trace_json, trace_table
 from .topology import principals_table, topology_json, topology_mermaid, topology_table
@@ -57,11 +70,14 @@ _IMPORT_AT_ONCE = 8
 # How often links are looked at: CloudWatch has metrics of whole minutes, and each is paid for.
 _LOOK_SECONDS = 2.0
 _LOOK_SECONDS_METRICS = 60.0
+_INSERT_AT_ONCE = 16
 _SIDES = {"buy": "1", "sell": "2"}
 # By whether there is a limit, and a stop price.
 _ORD_TYPES = {(False, False): "1", (True, False): "2", (False, True): "3", (True, True): "4"}
 _TIMES_IN_FORCE = {"day": "0", "cancel": "1", "now": "3", "kill": "4"}
 _EXPECTED_ERRORS = (
+    BotoCoreError,
+    ClientError,
     DeploymentError,
     EnterpriseError,
     EngineError,
@@ -93,6 +109,10 @@ def command(action: Callable[_P, None]) -> Callable[_P, None]:
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+reached_by = click.option(
+    "--profile",
+    help="A profile of AWS's command line, for the deployed enterprise; without it, the local one.",
+)
 acting_as = click.option("--as", "who", default="broker", help="Whose token to use.", show_default=True)
 
 
@@ -371,20 +391,20 @@ def status(paths: Mapping[str, Path], number: str, who: str, as_json: bool) -> N
 
 @main.command()
 @click.argument("conversation")
+@reached_by
 @as_json
 @click.pass_obj
 @command
-def route(paths: Mapping[str, Path], conversation: str, as_json: bool) -> None:
+def route(paths: Mapping[str, Path], conversation: str, profile: str | None, as_json: bool) -> None:
     """Which way the messages of a conversation took between the banks, and where they are now.
 
     For operators: it reads the inboxes of city nodes and banks. Traders never see it.
     """
-    engine = read_description(paths["folder"])["engine"]
-    os.environ.update(local_credentials())
+    cloud = _cloud(paths, profile)
     enterprise = load_enterprise(paths["file"])
 
     def inbox(of: Utility) -> DynamoDBStore:
-        return DynamoDBStore(enterprise.table(of.name, Holding.INBOX), of.region, engine)
+        return DynamoDBStore(enterprise.table(of.name, Holding.INBOX), of.region, cloud.endpoint)
 
     traced = trace(conversation, enterprise, inbox)
     if not traced:
@@ -396,20 +416,19 @@ def route(paths: Mapping[str, Path], conversation: str, as_json: bool) -> None:
 
 
 @main.command()
+@reached_by
 @as_json
 @click.pass_obj
 @command
-def exceptions(paths: Mapping[str, Path], as_json: bool) -> None:
+def exceptions(paths: Mapping[str, Path], profile: str | None, as_json: bool) -> None:
     """Orders of which something cannot be right: executed twice, for too much, after their end.
 
     For the firm's people: it goes through the firm's copies of all records. Exit status 1 if there are any.
     """
-    engine = read_description(paths["folder"])["engine"]
-    os.environ.update(local_credentials())
     enterprise = load_enterprise(paths["file"])
-    firm = enterprise.on(Side.FIRM)[0].name
-    pages = client("dynamodb", engine).get_paginator("scan")
-    names = [enterprise.table(firm, holding) for holding in (Holding.CUSTOMER, Holding.STREET)]
+    firm = enterprise.on(Side.FIRM)[0]
+    pages = _cloud(paths, profile).client("dynamodb", firm.region).get_paginator("scan")
+    names = [enterprise.table(firm.name, holding) for holding in (Holding.CUSTOMER, Holding.STREET)]
     items = [
         decode(item) for name in names for page in pages.paginate(TableName=name) for item in page["Items"]
     ]
@@ -587,6 +606,155 @@ def start(paths: Mapping[str, Path], name: str, as_json: bool) -> None:
     click.echo(json.dumps({"running": running}) if as_json else f"{name} is started")
 
 
+@main.command()
+@click.pass_obj
+@command
+def reload(paths: Mapping[str, Path]) -> None:
+    """Follow the enterprise file as it is now: what is new is made and started, all else started again.
+
+    One after the other, each when the one before it is healthy; those that are stopped stay so.
+    """
+    before = read_description(paths["folder"])["urls"]
+    ask_supervisor(paths["folder"], {"do": "take over file"})
+    after = read_description(paths["folder"])["urls"]
+    _restart(paths, after.keys() - before.keys())
+
+
+@main.command()
+@click.option("--finish", is_flag=True, help="Tokens of the keys before hold no more.")
+@click.pass_obj
+@command
+def rotate(paths: Mapping[str, Path], finish: bool) -> None:
+    """Another key for tokens: first both hold and the new one signs, then --finish ends the old one."""
+    if finish:
+        ask_supervisor(paths["folder"], {"do": "rotate", "step": "drop"})
+        _restart(paths)
+        click.echo("tokens of the old key are refused")
+        return
+    ask_supervisor(paths["folder"], {"do": "rotate", "step": "add"})
+    _restart(paths)
+    ask_supervisor(paths["folder"], {"do": "rotate", "step": "use"})
+    click.echo("new tokens are signed by the new key; those of the old one hold until --finish")
+
+
+@main.command()
+@click.argument("who")
+@click.pass_obj
+@command
+def token(paths: Mapping[str, Path], who: str) -> None:
+    """The token of somebody who may try the local enterprise."""
+    click.echo(_token(paths, who))
+
+
+@main.command("catch-up")
+@click.argument("name")
+@click.option("--from", "only", help="Whose copies to go through, if those who wrote the records are away.")
+@click.option("--compare", is_flag=True, help="Only say what is missing.")
+@reached_by
+@as_json
+@click.pass_obj
+@command
+def catch_up_utility(
+    paths: Mapping[str, Path],
+    name: str,
+    only: str | None,
+    compare: bool,
+    profile: str | None,
+    as_json: bool,
+) -> None:
+    """Bring a utility what it lacks of the records it holds: one that has joined, or has lost some.
+
+    It may run, and this may be repeated. Exit status 1 if records differ, or are missing after --compare.
+    """
+    enterprise, cloud = load_enterprise(paths["file"]), _cloud(paths, profile)
+    utility = enterprise.utility(name)
+    caught: list[tuple[Source, Compared]] = []
+    with (
+        Progress(
+            TextColumn("{task.description} {task.completed:.0f}"), console=Console(stderr=True)
+        ) as progress,
+        ThreadPoolExecutor(_INSERT_AT_ONCE) as inserting,
+    ):
+        for source in sources(enterprise, utility, only):
+            task = progress.add_task(f"{source.holding} of {source.name}:", total=None)
+            table = enterprise.table(name, source.holding)
+            compared = Compared(0, (), ())
+            for part in catch_up(
+                source,
+                enterprise,
+                dynamodb=cloud.client("dynamodb", enterprise.utility(source.name).region),
+                replica=DynamoDBStore(table, utility.region, cloud.endpoint),
+                mend=not compare,
+                at_once=inserting.map,
+            ):
+                compared += part
+                progress.update(task, completed=compared.records)
+            caught.append((source, compared))
+    missing = sum(len(compared.missing) for _, compared in caught)
+    different = [(source, key) for source, compared in caught for key in compared.different]
+    if as_json:
+        click.echo(json.dumps(caught_json(caught)))
+    else:
+        console.print(caught_table(name, caught))
+        for source, (pk, sk) in different:
+            click.echo(f"differs from {enterprise.table(source.name, source.holding)}: {pk} {sk}")
+        click.echo(f"{missing} {'missing' if compare else 'copied'}, {len(different)} different")
+    if different or (compare and missing):
+        sys.exit(1)
+
+
+@main.command("aside")
+@click.argument("name")
+@click.option("--again", is_flag=True, help="Have the utility handle it again.")
+@reached_by
+@as_json
+@click.pass_obj
+@command
+def aside(paths: Mapping[str, Path], name: str, again: bool, profile: str | None, as_json: bool) -> None:
+    """What a utility could not handle: records that it cannot read, and what failed too often.
+
+    With --again, after an upgrade or a repair, it is handled; what still cannot be stays. Exit status 1 if
+    anything is left.
+    """
+    enterprise, cloud = load_enterprise(paths["file"]), _cloud(paths, profile)
+    utility = enterprise.utility(name)
+    places: list[Place] = [AsideQueue(enterprise, utility, cloud.client("sqs", utility.region))]
+    invoke: Invoke
+    if profile is None:
+        places.append(FailedHere(paths["folder"] / name))
+        invoke = here_as(name, read_description(paths["folder"])["environment"])
+    else:
+        places.append(FailedOnAWS(enterprise, utility, cloud))
+        invoke = deployed(enterprise, utility, cloud)
+    if again:
+        for place in places:
+            place.handle_again(invoke)
+    left = [found for place in places for found in place.find()]
+    if as_json:
+        click.echo(json.dumps(aside_json(left)))
+    elif left:
+        console.print(aside_table(name, left))
+    else:
+        click.echo(f"nothing is set aside at {name}")
+    if left:
+        sys.exit(1)
+
+
+def _restart(paths: Mapping[str, Path], new: Collection[str] = ()) -> None:
+    for name, what in restart(paths["folder"], new):
+        click.echo(f"{name}: {what}")
+
+
+def _cloud(paths: Mapping[str, Path], profile: str | None) -> Cloud:
+    """Where an enterprise's tables and queues are: on AWS, by a profile, or on this machine."""
+    if profile is not None:
+        os.environ["AWS_PROFILE"] = profile
+        return Cloud(profile=profile)
+    engine = read_description(paths["folder"])["engine"]
+    os.environ.update(local_credentials())
+    return Cloud(endpoint=engine)
+
+
 def _expect_known(paths: Mapping[str, Path], name: str) -> None:
     known = read_description(paths["folder"])["urls"]
     if name not in known:
@@ -595,12 +763,16 @@ def _expect_known(paths: Mapping[str, Path], name: str) -> None:
 
 def _client(paths: Mapping[str, Path], who: str) -> Client:
     description = read_description(paths["folder"])
-    tokens = description["tokens"]
-    if who not in tokens:
-        raise LocalError(f"no customer {who!r}: there are {', '.join(tokens)}")
     customers = load_enterprise(paths["file"]).on(Side.CUSTOMER)
     addresses = {utility.name: description["urls"][utility.name] for utility in customers}
-    return Client.at(addresses, tokens[who])
+    return Client.at(addresses, _token(paths, who))
+
+
+def _token(paths: Mapping[str, Path], who: str) -> str:
+    tokens: dict[str, str] = read_description(paths["folder"])["tokens"]
+    if who not in tokens:
+        raise LocalError(f"no customer {who!r}: there are {', '.join(tokens)}")
+    return tokens[who]
 
 
 def _answers(folder: Path) -> bool:

@@ -15,11 +15,13 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any
@@ -27,7 +29,7 @@ from typing import Any
 import httpx
 
 import chalicelib
-from chalicelib.enterprise import Enterprise, Holding, Side
+from chalicelib.enterprise import Enterprise, Holding, Side, load_enterprise
 from chalicelib.firm.booking import Books, open_account
 from chalicelib.firm.listing import list_instrument, load_listings
 from chalicelib.records.numbers import account_key
@@ -40,7 +42,7 @@ from .gateway import serve_gateway
 from .prices import write_replay
 from .process import run_utility
 from .provision import provision
-from .tokens import Issuer
+from .tokens import Issuer, key_set
 
 GATEWAY = "gateway"
 ISSUER = "threeside-local"
@@ -86,22 +88,27 @@ class LocalError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where the processes of a local enterprise listen, and its folder."""
+    """Where the processes of a local enterprise listen, and its folder.
+
+    `kept` are the ports of those that were there before the enterprise file changed.
+    """
 
     enterprise: Enterprise
     enterprise_file: Path
     folder: Path
     port: int
+    kept: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def engine_port(self) -> int:
         return self.port + 99
 
-    @property
+    @cached_property
     def ports(self) -> dict[str, int]:
-        """The port of the gateway, which is first, and of every utility."""
+        """The port of the gateway, which is first, and of every utility; whoever had one keeps it."""
         names = [GATEWAY, *(utility.name for utility in self.enterprise.utilities)]
-        return {name: self.port + place for place, name in enumerate(names)}
+        free = (port for port in count(self.port) if port not in self.kept.values())
+        return {name: self.kept[name] if name in self.kept else next(free) for name in names}
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[name]}"
@@ -171,7 +178,9 @@ class Supervisor:
         self._engine: subprocess.Popen[bytes] | None = None
         self._ended = False
         self._secret = secrets.token_bytes(32)
-        self._issuer = Issuer.generated()
+        # Tokens of all of them hold; the last signs new ones, as soon as it is asked to.
+        self._issuers = [Issuer.generated()]
+        self._signs = self._issuers[0]
         self._epoch = datetime.now(UTC) - timedelta(days=1)
 
     def run(self, ready: Callable[[Mapping[str, Any]], None]) -> None:
@@ -187,9 +196,7 @@ class Supervisor:
             for name in layout.ports:
                 self.start(name)
             self._wait_until_healthy()
-            description = self.describe()
-            (layout.folder / "enterprise.json").write_text(json.dumps(description))
-            ready(description)
+            ready(self._publish())
             self._serve(listener)
         finally:
             self._take_down()
@@ -221,9 +228,42 @@ class Supervisor:
             "engine": address(self._layout.engine_port),
             "secret": self._secret.hex(),
             "urls": {name: self._layout.url(name) for name in self._layout.ports},
-            "tokens": make_tokens(self._layout.enterprise, self._issuer),
+            "tokens": make_tokens(self._layout.enterprise, self._signs),
             "traders": traders_of(self._layout.enterprise),
+            "environment": self._environment(),
         }
+
+    def take_over_file(self) -> None:
+        """Follow the enterprise file as it is now, and make what is missing; EnterpriseError if it cannot be.
+
+        Utilities follow it when they are started again.
+        """
+        enterprise = load_enterprise(self._layout.enterprise_file)
+        if enterprise.name != self._layout.enterprise.name:
+            raise LocalError(
+                f"this is enterprise {self._layout.enterprise.name!r}, and the file's is {enterprise.name!r}"
+            )
+        self._layout = replace(
+            self._layout, enterprise=enterprise, kept={**self._layout.kept, **self._layout.ports}
+        )
+        endpoint = address(self._layout.engine_port)
+        provision(enterprise, client("dynamodb", endpoint), client("sqs", endpoint), self._pace)
+
+    def rotate(self, step: str) -> None:
+        """One step to another key: `add` it to those that hold, `use` it from now on, `drop` the others."""
+        match step:
+            case "add":
+                self._issuers.append(Issuer.generated())
+            case "use":
+                self._signs = self._issuers[-1]
+            case "drop":
+                self._issuers = [self._signs]
+
+    def _publish(self) -> dict[str, Any]:
+        """Describe the enterprise to the command line."""
+        description = self.describe()
+        (self._layout.folder / "enterprise.json").write_text(json.dumps(description))
+        return description
 
     def _start_engine(self) -> None:
         layout = self._layout
@@ -246,29 +286,32 @@ class Supervisor:
             if name == GATEWAY:
                 serve_gateway(self._layout.ports[name], self._layout.customer_urls)
             else:
-                environment = self._environment(name, fault)
+                environment = {
+                    **self._environment(),
+                    "THREESIDE_UTILITY": name,
+                    "THREESIDE_FAULT": fault or "",
+                }
                 run_utility(environment, self._layout.ports[name], self._layout.folder)
         except BaseException:
             traceback.print_exc()
         os._exit(1)
 
-    def _environment(self, name: str, fault: str | None) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
+        """What every utility is told."""
         seconds = self._pace.total_seconds()
         return {
             **local_credentials(),
-            "THREESIDE_UTILITY": name,
             "THREESIDE_ENTERPRISE": str(self._layout.enterprise_file),
             "THREESIDE_SECRET": self._secret.hex(),
             "THREESIDE_ENDPOINT": address(self._layout.engine_port),
             "THREESIDE_ISSUER": ISSUER,
-            "THREESIDE_JWKS": self._issuer.jwks(),
+            "THREESIDE_JWKS": key_set(self._issuers),
             "THREESIDE_REPLAY": str(self._layout.folder / "replay.json"),
             "THREESIDE_EPOCH": format_time(self._epoch),
             "THREESIDE_TICK_SECONDS": str(seconds),
             "THREESIDE_SIGN_OF_LIFE_SECONDS": str(seconds),
             "THREESIDE_CHECK_AFTER_SECONDS": "3",
             "THREESIDE_TURN_SECONDS": str(self._turn.total_seconds()),
-            "THREESIDE_FAULT": fault or "",
         }
 
     def _wait_until_healthy(self) -> None:
@@ -316,11 +359,17 @@ class Supervisor:
                     self.start(name, asked.get("fault"))
                 case {"do": "signal", "name": str(name), "signal": int(signum)}:
                     self.stop(name, signum)
+                case {"do": "take over file"}:
+                    self.take_over_file()
+                    self._publish()
+                case {"do": "rotate", "step": str(step)}:
+                    self.rotate(step)
+                    self._publish()
                 case {"do": "list"}:
                     pass
             self._reap()
             answer = {"running": self._children}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, LocalError) as error:
             answer = {"error": {str(error): 1}}
         try:
             caller.sendall(json.dumps(answer).encode() + b"\n")
@@ -385,6 +434,37 @@ def ask_supervisor(folder: Path, asked: Mapping[str, Any]) -> dict[str, int]:
         raise LocalError(f"the supervisor could not: {next(iter(answer['error']))}")
     running: dict[str, int] = answer["running"]
     return running
+
+
+def restart(folder: Path, new: Collection[str] = ()) -> Iterator[tuple[str, str]]:
+    """Start every process again that runs, and those that are new, one when the one before it is healthy.
+
+    What was done with each. Those that have left the enterprise file are stopped; LocalError if one does
+    not come up, and then the rest are left as they are.
+    """
+    running = ask_supervisor(folder, {"do": "list"})
+    urls = read_description(folder)["urls"]
+    for name in running:
+        if name not in urls:
+            ask_supervisor(folder, {"do": "signal", "name": name, "signal": int(signal.SIGTERM)})
+            yield name, "stopped: it is not in the file any more"
+    for name, url in urls.items():
+        if name not in running and name not in new:
+            yield name, "left alone: it does not run"
+            continue
+        ask_supervisor(folder, {"do": "signal", "name": name, "signal": int(signal.SIGTERM)})
+        ask_supervisor(folder, {"do": "start", "name": name})
+        _await_health(name, url, folder)
+        yield name, "started again" if name in running else "started"
+
+
+def _await_health(name: str, url: str, folder: Path) -> None:
+    give_up = time.monotonic() + _HEALTHY_SECONDS_MAX
+    while not is_healthy(url):
+        if time.monotonic() > give_up:
+            log = folder / f"{name}.log"
+            raise LocalError(f"{name} not healthy within {_HEALTHY_SECONDS_MAX} s: see {log}")
+        time.sleep(0.05)
 
 
 def read_description(folder: Path) -> dict[str, Any]:

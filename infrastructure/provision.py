@@ -1,6 +1,7 @@
 """Tables and queues of an enterprise on the local engine, as the templates make them on AWS."""
 
 import json
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -15,10 +16,11 @@ EXPIRING = (Holding.MARKET, Holding.LINKS, Holding.REGISTRATIONS)
 
 
 def provision(enterprise: Enterprise, dynamodb: Any, sqs: Any, every: timedelta) -> None:
-    """Make every table and queue of every utility."""
+    """Make every table and queue of every utility that is not there yet."""
     for utility in enterprise.utilities:
         for table in enterprise.tables(utility):
-            create_table(dynamodb, table)
+            with suppress(dynamodb.exceptions.ResourceInUseException):
+                create_table(dynamodb, table)
         for source in event_sources(enterprise, utility, every):
             if isinstance(source, QueueSource):
                 create_queue(sqs, source)

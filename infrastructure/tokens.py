@@ -37,7 +37,11 @@ class Issuer:
 
     def jwks(self) -> str:
         """The public key set (RFC 7517), as THREESIDE_JWKS takes it."""
-        return json.dumps({"keys": [{**self._public, "kid": self._key_id, "alg": _ALGORITHM, "use": "sig"}]})
+        return key_set([self])
+
+    def public_key(self) -> dict[str, str]:
+        """The public half of the key, as a key set has it."""
+        return {**self._public, "kid": self._key_id, "alg": _ALGORITHM, "use": "sig"}
 
     def token(
         self,
@@ -66,6 +70,11 @@ class Issuer:
             **{name: value for name, value in deals.items() if value is not None},
         }
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM, headers={"kid": self._key_id})
+
+
+def key_set(issuers: Iterable[Issuer]) -> str:
+    """The public keys of several: tokens of each of them hold."""
+    return json.dumps({"keys": [issuer.public_key() for issuer in issuers]})
 
 
 def _thumbprint(public: dict[str, str]) -> str:

@@ -23,6 +23,7 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 
 from chalicelib import bootstrap
 from chalicelib.bootstrap import Here
+from chalicelib.enterprise import Enterprise as Plan
 from chalicelib.enterprise import Holding, Side, load_enterprise
 from chalicelib.entry import common, customer, dealing, description, page, streams
 from chalicelib.entry.watching import HEADER
@@ -185,21 +186,28 @@ class Enterprise:
         self._held: list[tuple[str, str]] = []
         self._opened = 0
         self._requests = 0
-        provision(self.plan, self._dynamodb, self._sqs, timedelta(seconds=60))
-        replay = folder / "replay.json"
-        replay.write_text(json.dumps(bars))
-        self.here = {utility.name: self._here(utility.name, replay) for utility in self.plan.utilities}
-        self._readers = {
-            (utility.name, source.name): Reader(source, self._dynamodb, self._streams)
-            for utility in self.plan.utilities
-            for source in event_sources(self.plan, utility, timedelta(seconds=60))
-            if isinstance(source, StreamSource)
-        }
+        self._replay = folder / "replay.json"
+        self._replay.write_text(json.dumps(bars))
+        self.here: dict[str, Here] = {}
+        self._readers: dict[tuple[str, str], Reader] = {}
+        self.take_over(self.plan)
         self._token = self.token(OWNER, ACCOUNTS)
         self._list_instruments()
         connection(REGION, None).client.meta.events.register("provide-client-params.dynamodb.*", self._note)
         nowhere: Any = connection(REGION, _NOWHERE).client.meta.events
         nowhere.register_first("needs-retry.dynamodb.*", _at_once)
+
+    def take_over(self, plan: Plan) -> None:
+        """Make what is missing of a plan, and have every utility follow it from now on."""
+        self.plan = plan
+        provision(plan, self._dynamodb, self._sqs, timedelta(seconds=60))
+        self.here = {utility.name: self._here(utility.name, self._replay) for utility in plan.utilities}
+        self._readers = {where: reader for where, reader in self._readers.items() if where[0] in self.here}
+        for utility in plan.utilities:
+            for source in event_sources(plan, utility, timedelta(seconds=60)):
+                where = (utility.name, source.name)
+                if isinstance(source, StreamSource) and where not in self._readers:
+                    self._readers[where] = Reader(source, self._dynamodb, self._streams)
 
     def _list_instruments(self) -> None:
         """Have the firm list a share, a fund and a pair."""
