@@ -29,17 +29,8 @@ from chalicelib.tables.attributes import decode
 from chalicelib.tables.dynamodb import DynamoDBStore
 from chalicelib.tables.store import StoreError
 
-from .aside import (
-    AsideQueue,
-    FailedHere,
-    FailedOnAWS,
-    Invoke,
-    Place,
-    aside_json,
-    aside_table,
-    deployed,
-    here_as,
-)
+from .again import Invoke, arrived, deployed, here_as
+from .aside import AsideQueue, FailedHere, FailedOnAWS, Place, aside_json, aside_table
 from .catching_up import Compared, Source, catch_up, caught_json, caught_table, sources
 from .client import Client, RequestRefused
 from .deployment.cloud import Cloud, DeploymentError, deploy
@@ -228,16 +219,22 @@ def package(paths: Mapping[str, Path], to: Path, architecture: str) -> None:
 @click.option("--issuer", required=True, help="Who issues tokens.")
 @click.option("--jwks", required=True, help="The issuer's key set, inline or at an https address.")
 @click.option("--operators", default="", help="The ARN of a topic for alarms.")
+@click.option("--only", multiple=True, help="This utility alone; may be repeated, and is done in that order.")
 @click.pass_obj
 @command
 def deploy_enterprise(
-    paths: Mapping[str, Path], /, profile: str | None, build: Path, **parameters: str
+    paths: Mapping[str, Path],
+    /,
+    profile: str | None,
+    build: Path,
+    only: tuple[str, ...],
+    **parameters: str,
 ) -> None:
     """Deploy every utility from what `package` made; again over what is there, it is an upgrade."""
     enterprise = load_enterprise(paths["file"])
     named = {name.capitalize(): value for name, value in parameters.items()}
-    left = [utility.name for utility in enterprise.utilities]
-    for name, url in deploy(enterprise, build, Cloud(profile=profile), named):
+    left = [utility.name for utility in enterprise.utilities if not only or utility.name in only]
+    for name, url in deploy(enterprise, build, Cloud(profile=profile), named, only):
         click.echo(f"{name:<16}{url}")
         left.remove(name)
     for name in left:
@@ -718,15 +715,12 @@ def aside(paths: Mapping[str, Path], name: str, again: bool, profile: str | None
     """
     enterprise, cloud = load_enterprise(paths["file"]), _cloud(paths, profile)
     utility = enterprise.utility(name)
-    places: list[Place] = [AsideQueue(enterprise, utility, cloud.client("sqs", utility.region))]
-    invoke: Invoke
-    if profile is None:
-        places.append(FailedHere(paths["folder"] / name))
-        invoke = here_as(name, read_description(paths["folder"])["environment"])
-    else:
-        places.append(FailedOnAWS(enterprise, utility, cloud))
-        invoke = deployed(enterprise, utility, cloud)
+    places: list[Place] = [
+        AsideQueue(enterprise, utility, cloud.client("sqs", utility.region)),
+        FailedHere(paths["folder"] / name) if profile is None else FailedOnAWS(enterprise, utility, cloud),
+    ]
     if again:
+        invoke = _functions(paths, utility, cloud)
         for place in places:
             place.handle_again(invoke)
     left = [found for place in places for found in place.find()]
@@ -738,6 +732,39 @@ def aside(paths: Mapping[str, Path], name: str, again: bool, profile: str | None
         click.echo(f"nothing is set aside at {name}")
     if left:
         sys.exit(1)
+
+
+@main.command("react")
+@click.argument("name")
+@click.option("--kind", help="Only to records of this type: ExecutionReport.")
+@click.option("--since", default="", help="Only to records from this day on: 20261122.")
+@reached_by
+@click.pass_obj
+@command
+def react_again(
+    paths: Mapping[str, Path], name: str, kind: str | None, since: str, profile: str | None
+) -> None:
+    """Have a utility react again to the records that it has, as when they arrived.
+
+    For what its stream has not told it: it was away for more than a day, or a version did not know the
+    records' type. What was done stays done. Exit status 1 if the utility could not handle all.
+    """
+    enterprise, cloud = load_enterprise(paths["file"]), _cloud(paths, profile)
+    utility = enterprise.utility(name)
+    records = arrived(enterprise, utility, cloud.client("dynamodb", utility.region), kind=kind, since=since)
+    invoke = _functions(paths, utility, cloud)
+    handled = [invoke("react", record) for record in records]
+    failed = handled.count(False)
+    click.echo(f"{len(handled) - failed} handled, {failed} failed")
+    if failed:
+        sys.exit(1)
+
+
+def _functions(paths: Mapping[str, Path], utility: Utility, cloud: Cloud) -> Invoke:
+    """How a utility's functions are called."""
+    if cloud.endpoint is None:
+        return deployed(cloud, load_enterprise(paths["file"]), utility)
+    return here_as(utility.name, read_description(paths["folder"])["environment"])
 
 
 def _restart(paths: Mapping[str, Path], new: Collection[str] = ()) -> None:

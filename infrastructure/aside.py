@@ -2,13 +2,11 @@
 
 A record that cannot be read lies in the utility's `aside` queue, with the reason. A record that its function
 failed on too often lies where its stream's event source put it: in a file of the local enterprise, in a
-bucket on AWS. Handled again is by the same function, called as its stream would: again is the same.
+bucket on AWS.
 """
 
 import json
-import logging
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,14 +17,8 @@ from chalicelib.enterprise import Enterprise, Utility
 from chalicelib.records.record import Item
 from chalicelib.tables.attributes import decode, encode
 
+from .again import Invoke, StreamRecord, inserted
 from .deployment.cloud import Cloud
-from .deployment.template import function_name
-
-_log = logging.getLogger(__name__)
-
-StreamRecord = Mapping[str, Any]
-# Have a function handle one record of a stream: whether it could.
-Invoke = Callable[[str, StreamRecord], bool]
 
 # For how long a message is ours while it is looked at.
 _SECONDS = 60
@@ -74,8 +66,7 @@ class AsideQueue:
         # All before the first: what still cannot be read is set aside anew.
         for message in self._receive():
             item = json.loads(message["Body"])["item"]
-            record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "0", "NewImage": encode(item)}}
-            if invoke("react", record):
+            if invoke("react", inserted(encode(item))):
                 self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
 
     def _receive(self) -> list[Mapping[str, Any]]:
@@ -139,41 +130,6 @@ class FailedOnAWS:
                 # arn:aws:lambda:REGION:ACCOUNT:function:ENTERPRISE-UTILITY-FUNCTION, perhaps with a version
                 name = told["requestContext"]["functionArn"].split(":")[6]
                 yield listed["Key"], name.rsplit("-", 1)[1], json.loads(told["payload"])["Records"]
-
-
-def here_as(name: str, environment: Mapping[str, str]) -> Invoke:
-    """Have functions of a local utility called, in this process."""
-    os.environ.update({**environment, "THREESIDE_UTILITY": name})
-    # Which functions an app has follows from the environment, so it is imported only now.
-    from app import app
-
-    functions = {function.name: function.func for function in app.pure_lambda_functions}
-
-    def invoke(function: str, record: StreamRecord) -> bool:
-        try:
-            return not functions[function]({"Records": [record]}, None)["batchItemFailures"]
-        except Exception:
-            # As its event source takes it: whatever it was, the record is not handled.
-            _log.exception("%s failed", function)
-            return False
-
-    return invoke
-
-
-def deployed(enterprise: Enterprise, utility: Utility, cloud: Cloud) -> Invoke:
-    """Have functions of a deployed utility called."""
-    functions = cloud.client("lambda", utility.region)
-
-    def invoke(function: str, record: StreamRecord) -> bool:
-        answer = functions.invoke(
-            FunctionName=function_name(enterprise, utility, function),
-            Payload=json.dumps({"Records": [record]}),
-        )
-        if "FunctionError" in answer:
-            return False
-        return not json.loads(answer["Payload"].read())["batchItemFailures"]
-
-    return invoke
 
 
 def aside_table(name: str, found: Iterable[SetAside]) -> Table:

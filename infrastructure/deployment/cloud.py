@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -49,22 +49,28 @@ def _client(service: str, region: str, profile: str | None, endpoint: str | None
 
 
 def deploy(
-    enterprise: Enterprise, build: Path, cloud: Cloud, parameters: Mapping[str, str]
+    enterprise: Enterprise,
+    build: Path,
+    cloud: Cloud,
+    parameters: Mapping[str, str],
+    only: Sequence[str] = (),
 ) -> Iterator[tuple[str, str]]:
     """Deploy utilities from what `make package` made, each as a stack: its name and address.
 
-    All of them, or those of the account that is deployed to, where the enterprise file names accounts. Again
-    over what is there, it is an upgrade. DeploymentError before anything is created if a region cannot be
-    reached, a utility has not been packaged, or a parameter is not as templates want it.
+    All of them, or `only` some in that order; of these, where the enterprise file names accounts, those of the
+    account that is deployed to. Again over what is there, it is an upgrade. DeploymentError before anything is
+    created if a region cannot be reached, a utility has not been packaged, or a parameter is not as templates
+    want it.
     """
     ours = []
-    for utility in enterprise.utilities:
+    asked = [enterprise.utility(name) for name in only] or enterprise.utilities
+    for utility in asked:
         _expect_packaged(utility, build)
         _expect_parameters(utility, build, parameters)
         if utility.account in (None, _reach(utility, cloud)):
             ours.append(utility)
     if not ours:
-        named = ", ".join(f"{utility.name} in {utility.account}" for utility in enterprise.utilities)
+        named = ", ".join(f"{utility.name} in {utility.account}" for utility in asked)
         raise DeploymentError(f"none of the utilities is in the profile's account: the file has {named}")
     for utility in ours:
         yield utility.name, _deploy(enterprise, utility, build / utility.name, cloud, parameters)

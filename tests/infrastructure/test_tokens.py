@@ -16,7 +16,7 @@ from chalicelib.bootstrap import Here, acting_for
 from chalicelib.enterprise import load_enterprise
 from chalicelib.entry.common import bearer
 from chalicelib.settings import read_settings
-from infrastructure.tokens import Issuer
+from infrastructure.tokens import Issuer, key_set
 
 ISSUER = "https://issuer.invalid"
 AUDIENCE = "demo"
@@ -46,13 +46,17 @@ def issuer(kept: Kept) -> Issuer:
 @pytest.fixture
 def judge(issuer: Issuer) -> Judge:
     """What the authorizer of a utility that trusts the issuer says to a header."""
+    return _judge(issuer.jwks())
+
+
+def _judge(jwks: str) -> Judge:
     settings = read_settings(
         {
             "THREESIDE_UTILITY": "c1",
             "THREESIDE_ENTERPRISE": str(ENTERPRISE_FILE),
             "THREESIDE_SECRET": "00" * 32,
             "THREESIDE_ISSUER": ISSUER,
-            "THREESIDE_JWKS": issuer.jwks(),
+            "THREESIDE_JWKS": jwks,
         }
     )
     here = Here(
@@ -70,6 +74,14 @@ def judge(issuer: Issuer) -> Judge:
             return answer
 
     return judging
+
+
+def test_while_two_keys_are_in_the_set_tokens_of_both_hold_and_then_of_one(issuer: Issuer) -> None:
+    new = Issuer.generated()
+    tokens = [f"Bearer {_token(one)}" for one in (issuer, new)]
+    during, after = _judge(key_set([issuer, new])), _judge(key_set([new]))
+    assert [during(token).principal_id for token in tokens] == ["ada", "ada"]
+    assert [after(token).principal_id for token in tokens] == ["nobody", "ada"]
 
 
 def test_a_token_of_the_issuer_lets_its_subject_act_for_its_accounts(issuer: Issuer, judge: Judge) -> None:
