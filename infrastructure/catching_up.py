@@ -23,9 +23,6 @@ AtOnce = Callable[[Callable[[Item], Item | None], Iterable[Item]], Iterable[Item
 # As many keys as DynamoDB looks up in one request.
 _BATCH_MAX = 100
 
-# Prices and signs of life come anew by themselves; messages and registrations are nobody else's.
-_NOT_COPIED = frozenset({*EXPIRING, Holding.INBOX})
-
 
 class Replica(Protocol):
     """A table that is compared and filled up."""
@@ -73,7 +70,8 @@ def sources(enterprise: Enterprise, utility: Utility, only: str | None = None) -
     found = [
         _source(enterprise, utility, other, holding, others if _has_all(only, holding) else [other])
         for holding in utility.holdings
-        if holding not in _NOT_COPIED
+        # Prices and signs of life come anew by themselves.
+        if holding not in EXPIRING
         for other in asked
         if other != utility and holding in other.holdings
     ]
