@@ -31,7 +31,7 @@ from chalicelib.tables.store import StoreError
 
 from .again import Invoke, arrived, deployed, here_as
 from .aside import AsideQueue, FailedHere, FailedOnAWS, Place, aside_json, aside_table
-from .catching_up import Compared, Source, catch_up, caught_json, caught_table, sources
+from .catching_up import Key, Tally, catch_up, caught_json, caught_table, sources
 from .client import Client, RequestRefused
 from .deployment.cloud import Cloud, DeploymentError, deploy
 from .deployment.packaging import ARCHITECTURES, PackageError
@@ -665,7 +665,9 @@ def catch_up_utility(
     """
     enterprise, cloud = load_enterprise(paths["file"]), _cloud(paths, profile)
     utility = enterprise.utility(name)
-    caught: list[tuple[Source, Compared]] = []
+    caught: list[Tally] = []
+    # A utility's own records are lacked at each of those who hold copies, and are one all the same.
+    lacked: set[tuple[Holding, Key]] = set()
     with (
         Progress(
             TextColumn("{task.description} {task.completed:.0f}"), console=Console(stderr=True)
@@ -675,7 +677,7 @@ def catch_up_utility(
         for source in sources(enterprise, utility, only):
             task = progress.add_task(f"{source.holding} of {source.name}:", total=None)
             table = enterprise.table(name, source.holding)
-            compared = Compared(0, (), ())
+            caught.append(tally := Tally(source=source))
             for part in catch_up(
                 source,
                 enterprise,
@@ -684,11 +686,12 @@ def catch_up_utility(
                 mend=not compare,
                 at_once=inserting.map,
             ):
-                compared += part
-                progress.update(task, completed=compared.records)
-            caught.append((source, compared))
-    missing = sum(len(compared.missing) for _, compared in caught)
-    different = [(source, key) for source, compared in caught for key in compared.different]
+                tally.add(part)
+                if compare:
+                    lacked.update((source.holding, key) for key in part.missing)
+                progress.update(task, completed=tally.records)
+    missing = len(lacked) if compare else sum(tally.missing for tally in caught)
+    different = [(tally.source, key) for tally in caught for key in tally.different]
     if as_json:
         click.echo(json.dumps(caught_json(caught)))
     else:

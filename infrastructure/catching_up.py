@@ -5,7 +5,7 @@ have, by conditional inserts: again is the same, and it may run beside replicati
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from rich.table import Table
@@ -54,10 +54,20 @@ class Compared:
     missing: tuple[Key, ...]
     different: tuple[Key, ...]
 
-    def __add__(self, other: "Compared") -> "Compared":
-        return Compared(
-            self.records + other.records, self.missing + other.missing, self.different + other.different
-        )
+
+@dataclass(kw_only=True)
+class Tally:
+    """What came of a whole source."""
+
+    source: Source
+    records: int = 0
+    missing: int = 0
+    different: list[Key] = field(default_factory=list)
+
+    def add(self, part: Compared) -> None:
+        self.records += part.records
+        self.missing += len(part.missing)
+        self.different += part.different
 
 
 def sources(enterprise: Enterprise, utility: Utility, only: str | None = None) -> tuple[Source, ...]:
@@ -153,24 +163,24 @@ def catch_up(
         yield _compare(held, replica, mend=mend, at_once=at_once)
 
 
-def caught_table(name: str, caught: Iterable[tuple[Source, Compared]]) -> Table:
+def caught_table(name: str, caught: Iterable[Tally]) -> Table:
     """One row per source, for a terminal."""
     table = Table("Records", "At", "Compared", f"Lacked by {name}", "Different")
-    for source, compared in caught:
-        counts = (compared.records, len(compared.missing), len(compared.different))
-        table.add_row(source.holding, source.name, *map(str, counts))
+    for tally in caught:
+        counts = (tally.records, tally.missing, len(tally.different))
+        table.add_row(tally.source.holding, tally.source.name, *map(str, counts))
     return table
 
 
-def caught_json(caught: Iterable[tuple[Source, Compared]]) -> list[dict[str, Any]]:
+def caught_json(caught: Iterable[Tally]) -> list[dict[str, Any]]:
     """The same, for programs."""
     return [
         {
-            "holding": source.holding,
-            "at": source.name,
-            "records": compared.records,
-            "missing": compared.missing,
-            "different": compared.different,
+            "holding": tally.source.holding,
+            "at": tally.source.name,
+            "records": tally.records,
+            "missing": tally.missing,
+            "different": tally.different,
         }
-        for source, compared in caught
+        for tally in caught
     ]

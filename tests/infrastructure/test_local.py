@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
@@ -19,6 +20,7 @@ from chalicelib.network.routing import dispatch
 from chalicelib.records.conversations import Inquired
 from infrastructure.client import until
 from infrastructure.demo.stage import Stage, running_enterprise
+from infrastructure.local import Layout
 from tests.builders import HeldMessages
 
 _PORT = 8600
@@ -183,6 +185,16 @@ def test_a_second_enterprise_in_the_same_folder_is_refused(stage: Stage) -> None
     second = command(stage.folder, "run", "--port", "8660")
     assert second.returncode == 1
     assert second.stderr.count("\n") == 1
+
+
+def test_who_had_a_port_keeps_it_when_the_enterprise_file_changes(tmp_path: Path) -> None:
+    before = Layout(enterprise=DEFAULT, enterprise_file=Path("enterprise.toml"), folder=tmp_path, port=8400)
+    changed = replace(DEFAULT, utilities=(*DEFAULT.utilities[2:], replace(DEFAULT.utilities[0], name="c3")))
+    after = replace(before, enterprise=changed, kept=before.ports)
+    assert {name: before.ports[name] for name in after.ports if name != "c3"} == {
+        name: port for name, port in after.ports.items() if name != "c3"
+    }
+    assert after.ports["c3"] == max(before.ports.values()) + 1
 
 
 def test_a_taken_port_is_one_line_and_status_1(tmp_path: Path) -> None:

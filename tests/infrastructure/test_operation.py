@@ -159,9 +159,11 @@ class Happenings:
 
     def unreadable(self) -> None:
         """An order of a later version comes to s1."""
-        placed = [i for i in self._stage.everything("c1", Holding.CUSTOMER) if i["RecordType"] == "Placed"]
-        item = {**placed[0], "sk": f"{placed[0]['sk']}later", "OrdType": "Z"}
-        self._stage.table("s1", Holding.INBOX).insert(item)
+        found = self._stage.everything("c1", Holding.CUSTOMER)
+        placed = next(item for item in found if item["RecordType"] == "Placed")
+        where = {"pk": "aaaaaaaaaaaaa", "sk": "20260105#bbbbbbbbbbbbb#c1"}
+        number = "C0120260105-aaaaaaaaaaaaa-bbbbbbbbbbbbb"
+        self._stage.table("s1", Holding.INBOX).insert({**placed, **where, "OrderID": number, "OrdType": "Z"})
 
 
 @pytest.mark.requirement("T16", "T17")
@@ -191,11 +193,13 @@ def test_the_readmes_commands_do_what_it_says(stage: Stage, shell: Shell, tmp_pa
     number = ""
     for command in readme_commands():
         asked = with_ports(command.replace("NUMBER", number).replace("FILE.csv", str(file)))
-        printed = shell.run(f'{asked}; echo "status $?"')
+        # On a line of its own: a command may end with a comment.
+        asked += '\necho "status $?"'
+        printed = shell.run(asked)
         give_up = time.monotonic() + _SECONDS_MAX
         while _LOOKS.search(command) and "status 0" not in printed and time.monotonic() < give_up:
             time.sleep(0.5)
-            printed = shell.run(f'{asked}; echo "status $?"')
+            printed = shell.run(asked)
         assert printed.rstrip().endswith("status 0"), f"{command}\nprinted:\n{printed}"
         found = re.search(r"accepted by \w+ as (\S+)|\"(?:RFQ|Conversation)\": ?\"([^\"]+)\"", printed)
         number = (found[1] or found[2]) if found else number
