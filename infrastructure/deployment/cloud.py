@@ -57,10 +57,10 @@ def deploy(
 ) -> Iterator[tuple[str, str]]:
     """Deploy utilities from what `make package` made, each as a stack: its name and address.
 
-    All of them, or `only` some in that order; of these, where the enterprise file names accounts, those of the
-    account that is deployed to. Again over what is there, it is an upgrade. DeploymentError before anything is
-    created if a region cannot be reached, a utility has not been packaged, or a parameter is not as templates
-    want it.
+    All of them, or `only` some in that order; of these, where the enterprise file names accounts, those of
+    the account that is deployed to. Again over what is there, it is an upgrade. DeploymentError before
+    anything is created if a region cannot be reached, a utility has not been packaged, or a parameter is not
+    as templates want it.
     """
     ours = []
     asked = [enterprise.utility(name) for name in only] or enterprise.utilities
