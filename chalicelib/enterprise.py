@@ -80,6 +80,7 @@ _NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
 _PARTY = re.compile(r"[A-Z][A-Z0-9]{0,11}")
 _DAY = re.compile(r"\d{8}")
 _ACCOUNT = re.compile(r"\d{12}")
+_KEY = re.compile(r"(mrk-)?[0-9a-f-]{32,36}")
 _CODE = re.compile(r"[A-Z][A-Z0-9]{2}")
 
 
@@ -87,7 +88,8 @@ _CODE = re.compile(r"[A-Z][A-Z0-9]{2}")
 class Utility:
     """One utility: where it is and the code that begins every number it gives out (T10).
 
-    `account` is the AWS account it is deployed in; None if all are in one, whichever that is.
+    `account` is the AWS account it is deployed in; None if all are in one, whichever that is. `key` is the
+    identifier of its tables' KMS key, which whoever writes to them from another account has to use.
 
     `since` and `until` are days (20261122): a street utility takes part in the orders of days from
     `since` on and before `until`, if it takes `orders` at all; one that does not is another bank's,
@@ -100,6 +102,7 @@ class Utility:
     code: str
     region: str
     account: str | None = None
+    key: str | None = None
     since: str = _FIRST_DAY
     until: str = _LAST_DAY
     orders: bool = True
@@ -370,7 +373,9 @@ def _parse_utility(entry: Mapping[str, Any]) -> Utility:
     side = _expect(entry, "side", str, where)
     if side not in tuple(Side):
         raise EnterpriseError(f"{where}: side {side!r}: expected one of {', '.join(Side)}")
-    unknown = sorted(set(entry) - {"name", "side", "code", "region", "account"} - _SETTINGS[Side(side)])
+    unknown = sorted(
+        set(entry) - {"name", "side", "code", "region", "account", "key"} - _SETTINGS[Side(side)]
+    )
     if unknown:
         raise EnterpriseError(f"{where}: unknown setting {unknown[0]!r}")
     region = _expect(entry, "region", str, where)
@@ -381,6 +386,7 @@ def _parse_utility(entry: Mapping[str, Any]) -> Utility:
         code=code,
         region=region,
         account=_expect_account(entry, where) if "account" in entry else None,
+        key=_expect_key(entry, where) if "key" in entry else None,
         orders=_expect(entry, "orders", bool, where) if "orders" in entry else True,
         city=_expect(entry, "city", str, where) if "city" in entry else None,
         links=_expect_names(entry, "links", where) if "links" in entry else (),
@@ -415,6 +421,13 @@ def _expect_account(entry: Mapping[str, Any], where: str) -> str:
     if not _ACCOUNT.fullmatch(account):
         raise EnterpriseError(f"{where}: account {account!r}: expected the 12 digits of an AWS account")
     return account
+
+
+def _expect_key(entry: Mapping[str, Any], where: str) -> str:
+    key = _expect(entry, "key", str, where)
+    if not _KEY.fullmatch(key):
+        raise EnterpriseError(f"{where}: key {key!r}: expected the identifier of its tables' KMS key")
+    return key
 
 
 def _expect_day(entry: Mapping[str, Any], key: str, where: str) -> str:

@@ -33,7 +33,7 @@ from .again import Invoke, arrived, deployed, here_as
 from .aside import AsideQueue, FailedHere, FailedOnAWS, Place, aside_json, aside_table
 from .catching_up import Key, Tally, catch_up, caught_json, caught_table, sources
 from .client import Client, RequestRefused
-from .deployment.cloud import Cloud, DeploymentError, deploy
+from .deployment.cloud import Cloud, DeploymentError, deploy, keys_to_name
 from .deployment.packaging import ARCHITECTURES, PackageError
 from .deployment.packaging import package as package_enterprise
 from .drawing import draw
@@ -234,9 +234,14 @@ def deploy_enterprise(
     enterprise = load_enterprise(paths["file"])
     named = {name.capitalize(): value for name, value in parameters.items()}
     left = [utility.name for utility in enterprise.utilities if not only or utility.name in only]
-    for name, url in deploy(enterprise, build, Cloud(profile=profile), named, only):
+    done = []
+    cloud = Cloud(profile=profile)
+    for name, url in deploy(enterprise, build, cloud, named, only):
         click.echo(f"{name:<16}{url}")
         left.remove(name)
+        done.append(name)
+    for name, key in keys_to_name(enterprise, done, cloud):
+        click.echo(f'{name:<16}has key = "{key}": name it in the file, and deploy those who write there')
     for name in left:
         account = enterprise.utility(name).account
         click.echo(f"{name:<16}is in account {account}: deploy it with a profile of that")

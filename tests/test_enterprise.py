@@ -139,6 +139,7 @@ def _without(key: str) -> dict[str, Any]:
             _with({"account": "123456789012"}),
             "utility 'c2': expected account = .*for all of them, or for none",
         ),
+        (_with({"key": "alias/tables"}), "utility 'c1': key 'alias/tables': expected the identifier"),
         (_without("code"), "utility 'c1': expected code = str, found None"),
         (_without("region"), "utility 'c1': expected region = str"),
         (_without("name"), "a utility: expected name = str"),

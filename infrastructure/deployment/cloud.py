@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -76,6 +76,18 @@ def deploy(
         yield utility.name, _deploy(enterprise, utility, build / utility.name, cloud, parameters)
 
 
+def keys_to_name(enterprise: Enterprise, names: Iterable[str], cloud: Cloud) -> Iterator[tuple[str, str]]:
+    """The table keys of deployed utilities that other accounts do not know yet, as the file does not."""
+    for utility in map(enterprise.utility, names):
+        if utility.account is not None and utility.key is None:
+            formation = cloud.client("cloudformation", utility.region)
+            yield utility.name, _await(formation, _stack(enterprise, utility))["TableKey"]
+
+
+def _stack(enterprise: Enterprise, utility: Utility) -> str:
+    return f"{enterprise.name}-{utility.name}"
+
+
 def _expect_packaged(utility: Utility, build: Path) -> None:
     for name in ("template.json", "deployment.zip"):
         if not (build / utility.name / name).exists():
@@ -112,7 +124,7 @@ def _reach(utility: Utility, cloud: Cloud) -> str:
 def _deploy(
     enterprise: Enterprise, utility: Utility, made: Path, cloud: Cloud, parameters: Mapping[str, str]
 ) -> str:
-    stack = f"{enterprise.name}-{utility.name}"
+    stack = _stack(enterprise, utility)
     template = json.loads((made / "template.json").read_text())
     asked = {
         "StackName": stack,

@@ -29,6 +29,8 @@ WORK_OFF = (
     "sqs:GetQueueUrl",
     "sqs:ReceiveMessage",
 )
+# What DynamoDB does with a table's key for whoever uses the table.
+USE_KEY = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey")
 # A record is never changed: not by mistake, and not by whatever else a role is given.
 NEVER = (
     "dynamodb:DeleteItem",
@@ -86,19 +88,23 @@ class _Reach:
         tables = [table_arn(self.enterprise, self.utility, holding) for holding in held]
         return Grant(actions=actions, resources=tables)
 
-    def of_others(self, actions: Sequence[str], holding: Holding, names: Sequence[str]) -> Grant:
-        """On other utilities' tables of a kind."""
+    def of_others(self, actions: Sequence[str], holding: Holding, names: Sequence[str]) -> Iterator[Grant]:
+        """On other utilities' tables of a kind, and on their keys: those of one account let all of it in."""
         owners = [self.enterprise.utility(name) for name in names]
-        return Grant(
+        yield Grant(
             actions=actions, resources=[table_arn(self.enterprise, owner, holding) for owner in owners]
+        )
+        away = [owner for owner in owners if owner.account != self.utility.account]
+        yield Grant(
+            actions=USE_KEY, resources=[arn("kms", owner, f"key/{owner.key}") for owner in away if owner.key]
         )
 
     def copies(self, actions: Sequence[str] = COPY) -> Iterator[Grant]:
         """On whatever tables hold copies of what it writes."""
         for holding in self.utility.writes:
-            yield self.of_others(actions, holding, self.enterprise.holders(self.utility, holding))
+            yield from self.of_others(actions, holding, self.enterprise.holders(self.utility, holding))
 
-    def inboxes(self) -> Grant:
+    def inboxes(self) -> Iterator[Grant]:
         """On the inboxes that it puts messages into."""
         names = [n for n in self.enterprise.peers(self.utility) if self._has_inbox_for_us(n)]
         return self.of_others(INSERT, Holding.INBOX, names)
@@ -204,7 +210,7 @@ def _working(reach: _Reach) -> Iterator[Grant]:
             yield reach.own((*TOGETHER, *READ), Holding.FIRM)
         case Side.NETWORK:
             yield reach.own(("dynamodb:Query",), Holding.LINKS)
-    yield reach.inboxes()
+    yield from reach.inboxes()
     waiting = [purpose for purpose in reach.purposes if purpose == "checks" or purpose in reach.parked]
     if reach.utility.side is not Side.FIRM:
         yield reach.queues(SEND, *waiting)
@@ -212,7 +218,7 @@ def _working(reach: _Reach) -> Iterator[Grant]:
 
 def _retry(reach: _Reach) -> Iterator[Grant]:
     yield from reach.copies((*INSERT, *COPY))
-    yield reach.inboxes()
+    yield from reach.inboxes()
     if reach.utility.side is Side.NETWORK:
         yield reach.own(("dynamodb:Query",), Holding.LINKS)
     yield reach.queues(WORK_OFF, *reach.parked)

@@ -23,6 +23,7 @@ from ..event_sources import (
     event_sources,
 )
 from ..provision import EXPIRING
+from .grants import USE_KEY
 from .names import Intrinsic, account_of, logical, role_arn, table_arn
 
 # Once a minute is as often as AWS's clocks strike.
@@ -72,7 +73,12 @@ def side_template(
     ):
         resources.update(part)
     resources["Dashboard"] = _dashboard(enterprise, utility, functions, sources)
-    return {"Parameters": PARAMETERS, "Conditions": CONDITIONS, "Resources": resources}
+    return {
+        "Parameters": PARAMETERS,
+        "Conditions": CONDITIONS,
+        "Resources": resources,
+        "Outputs": {"TableKey": {"Value": {"Ref": "TableKey"}}},
+    }
 
 
 PARAMETERS = {
@@ -147,13 +153,7 @@ def _key(enterprise: Enterprise, utility: Utility) -> Resources:
                             "Sid": "UsedThroughTables",
                             "Effect": "Allow",
                             "Principal": {"AWS": "*"},
-                            "Action": [
-                                "kms:CreateGrant",
-                                "kms:Decrypt",
-                                "kms:DescribeKey",
-                                "kms:Encrypt",
-                                "kms:GenerateDataKey",
-                            ],
+                            "Action": ["kms:CreateGrant", *USE_KEY],
                             "Resource": "*",
                             "Condition": {
                                 "StringEquals": {

@@ -309,10 +309,13 @@ def test_a_bank_reaches_no_inbox_but_its_own_citys() -> None:
 # Other accounts and regions
 
 
+KEY = "0b8b0e5c-6a53-4a2f-9d61-3c1f6f0a7f11"
+
+
 def elsewhere() -> Enterprise:
     """The default enterprise with c2 in another account and region."""
     utilities = [
-        replace(u, account="123456789012", region="eu-central-1")
+        replace(u, account="123456789012", region="eu-central-1", key=KEY)
         if u.name == "c2"
         else replace(u, account="210987654321")
         for u in ENTERPRISE.utilities
@@ -340,6 +343,23 @@ def test_a_utility_in_another_account_is_let_in_by_name_and_written_to_where_it_
     ]
     own = side_template(enterprise, c2, functions_of(c2), "arm64")["Resources"]
     assert "ResourcePolicy" in own["FirmTable"]["Properties"]
+
+
+def test_who_writes_to_another_account_may_use_the_key_of_its_tables_and_nobody_else_may() -> None:
+    enterprise = elsewhere()
+    key = f"arn:${{AWS::Partition}}:kms:eu-central-1:123456789012:key/{KEY}"
+    using = {
+        (utility.name, function)
+        for utility in enterprise.utilities
+        for function in functions_of(utility)
+        if key in json.dumps(policy(enterprise, utility, function, []))
+    }
+    writers = ("c1", "s1", "s2", "bankx", "banky", "broker", "firm")
+    assert using == {(name, function) for name in writers for function in ("replicate", "retry")}
+    c2 = side_template(enterprise, enterprise.utility("c2"), functions_of(enterprise.utility("c2")), "arm64")
+    (_, through_tables) = c2["Resources"]["TableKey"]["Properties"]["KeyPolicy"]["Statement"]
+    accounts = through_tables["Condition"]["StringEquals"]["kms:CallerAccount"]
+    assert accounts == [{"Fn::Sub": "123456789012"}, {"Fn::Sub": "210987654321"}]
 
 
 def test_within_one_account_tables_need_no_policies() -> None:
