@@ -42,8 +42,8 @@ _TICK_SECONDS = 2
 # What is otherwise here than where utilities are processes, for an invocation takes tens of milliseconds, and
 # seconds the first time: a turn takes longer, and less is done at once.
 _TURN_SECONDS = 24
-_IMPORTED = 100
-_RUSH = 40
+_IMPORTED = 50
+_RUSH = 30
 _PANELS_EACH_WAY = 1
 _SIGN_OF_LIFE_SECONDS = 10
 _PATIENCE_SECONDS = 30
