@@ -29,6 +29,8 @@ SECRET = bytes(range(16))
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 ACCOUNT = "A-1001"
 OWNER = "ada"
+# As long as those that a gateway gives.
+CORRELATION_ID = "5c2a8c4e-93f4-4d0a-9f6c-1d8f0a3b7e21"
 
 
 @cache
@@ -68,6 +70,7 @@ def placed(cl_ord_id: str = "order-1", *, account: str = ACCOUNT, at: datetime =
         transact_time=at,
         orig_time=at,
         entered_by=OWNER,
+        correlation_id=CORRELATION_ID,
     )
 
 
@@ -160,6 +163,7 @@ def _proxy_event(method: str, path: str, parameters: Mapping[str, str], body: st
             "resourcePath": path,
             "httpMethod": method,
             "path": path,
+            "requestId": CORRELATION_ID,
             "authorizer": {"principalId": OWNER, "accounts": json.dumps([ACCOUNT])},
         },
         "headers": {

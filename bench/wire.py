@@ -17,6 +17,7 @@ from botocore.config import Config
 
 from chalicelib import bootstrap
 from chalicelib.bootstrap import Here
+from chalicelib.entry.logs import write_json_lines
 from chalicelib.tables.dynamodb import connection
 from infrastructure.engine import REGION, address, is_free, local_credentials, start_engine
 from infrastructure.provision import create_table
@@ -112,6 +113,8 @@ def the_app() -> Any:
     bootstrap.from_environment.cache_clear()
     from app import app
 
+    # Written as in a function, but for where to.
+    write_json_lines(Path(os.devnull).open("w"), utility="c1", function="start")  # noqa: SIM115
     return app
 
 

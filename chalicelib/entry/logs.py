@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 _about: ContextVar[Mapping[str, Any]] = ContextVar("_about", default={})  # noqa: B039
+
+_encode = json.JSONEncoder(default=str).encode
 
 # As long as the identifiers that gateways give to requests.
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:-]{1,36}", re.ASCII)
@@ -51,7 +53,7 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "level": record.levelname,
-            "time": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S.%f}Z",
+            "time": f"{datetime.fromtimestamp(record.created, UTC).isoformat(timespec='microseconds')[:-6]}Z",
             **self._always,
             **_about.get(),
             "message": record.getMessage(),
@@ -59,12 +61,14 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _encode(line)
 
 
-def write_json_lines(**always: str) -> None:
-    """Have this process log to its output in JSON lines: its own from INFO on, others' from WARNING on."""
-    output = logging.StreamHandler(sys.stdout)
+def write_json_lines(to: TextIO | None = None, **always: str) -> None:
+    """Have this process log in JSON lines, to its output: its own from INFO on, others' from WARNING on."""
+    # What no line says need not be found out for each.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    output = logging.StreamHandler(to or sys.stdout)
     output.setFormatter(JsonLines(**always))
     logging.basicConfig(handlers=[output], level=logging.WARNING, force=True)
     for package in ("chalicelib", "infrastructure"):
