@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: run demo rfq-demo test races check simulate mistakes explore explore-all explore-mistakes package deploy-local requirements drawing docs vendored
+.PHONY: run demo rfq-demo test races check bench simulate mistakes explore explore-all explore-mistakes package deploy-local requirements drawing docs vendored
 
 run: .venv/installed
 	$(BIN)/python -m infrastructure run

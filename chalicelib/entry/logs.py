@@ -8,11 +8,12 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 _about: ContextVar[Mapping[str, Any]] = ContextVar("_about", default={})  # noqa: B039
 
@@ -40,37 +41,53 @@ def is_well_formed(correlation_id: str) -> bool:
     return _WELL_FORMED.fullmatch(correlation_id) is not None
 
 
-class JsonLines(logging.Formatter):
-    """One JSON object per line: level, time, what the line is about, the message, and any exception.
+class JsonLines(logging.Handler):
+    """Writes one JSON object per line: level, time, what the line is about, the message, and any exception.
 
-    `always` is said by every line that does not say otherwise.
+    `always` is said by every line that does not say otherwise. Metrics are written to every one that is open.
     """
 
-    def __init__(self, **always: str) -> None:
-        super().__init__()
-        self._always = always
+    open: ClassVar[list["JsonLines"]] = []
 
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, Any] = {
-            "level": record.levelname,
-            "time": f"{datetime.fromtimestamp(record.created, UTC).isoformat(timespec='microseconds')[:-6]}Z",
+    def __init__(self, write: Callable[[str], object], **always: str) -> None:
+        super().__init__()
+        self._write = write
+        self._always = always
+        self.open.append(self)
+
+    def close(self) -> None:
+        if self in self.open:
+            self.open.remove(self)
+        super().close()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        exception = {}
+        if record.exc_info:
+            exception["exception"] = logging.Formatter().formatException(record.exc_info)
+        self.say(record.levelno, record.created, record.getMessage(), exception)
+
+    def say(self, level: int, created: float, message: str, said: Mapping[str, Any]) -> None:
+        """Write a line."""
+        line = {
+            "level": logging.getLevelName(level),
+            "time": f"{datetime.fromtimestamp(created, UTC).isoformat(timespec='microseconds')[:-6]}Z",
             **self._always,
             **_about.get(),
-            "message": record.getMessage(),
-            **getattr(record, "said", {}),
+            "message": message,
+            **said,
         }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return _encode(line)
+        self._write(_encode(line) + "\n")
 
 
 def write_json_lines(to: TextIO | None = None, **always: str) -> None:
     """Have this process log in JSON lines, to its output: its own from INFO on, others' from WARNING on."""
-    # What no line says need not be found out for each.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    output = logging.StreamHandler(to or sys.stdout)
-    output.setFormatter(JsonLines(**always))
-    logging.basicConfig(handlers=[output], level=logging.WARNING, force=True)
+    output = to or sys.stdout
+
+    def write(line: str) -> None:
+        output.write(line)
+        output.flush()
+
+    logging.basicConfig(handlers=[JsonLines(write, **always)], level=logging.WARNING, force=True)
     for package in ("chalicelib", "infrastructure"):
         logging.getLogger(package).setLevel(logging.INFO)
 
@@ -85,9 +102,10 @@ def log_metrics(
     metrics: Metrics,
     **said: Any,
 ) -> None:
-    """Write a line that CloudWatch reads as metrics, too."""
-    if not log.isEnabledFor(level):
+    """Write a line that CloudWatch reads as metrics, too. Through `logging` it would cost twice as much."""
+    if not JsonLines.open or not log.isEnabledFor(level):
         return
+    now = time.time()
     described = {
         "Namespace": namespace,
         "Dimensions": [list(dimensions)],
@@ -97,9 +115,7 @@ def log_metrics(
         **{name: value for name, value in said.items() if value is not None},
         **dimensions,
         **{name: value for name, (value, _) in metrics.items()},
-        "_aws": {
-            "Timestamp": int(datetime.now(UTC).timestamp() * 1000),
-            "CloudWatchMetrics": [described],
-        },
+        "_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": [described]},
     }
-    log.log(level, message, extra={"said": line})
+    for lines in JsonLines.open:
+        lines.say(level, now, message, line)

@@ -27,8 +27,8 @@ SECOND = timedelta(seconds=1)
 def log(enterprise: Enterprise, tmp_path: Path) -> Iterator[Path]:
     """The log of c1, of this process while it is."""
     path = tmp_path / "c1.log"
-    written = logging.FileHandler(path)
-    written.setFormatter(JsonLines())
+    file = path.open("a", buffering=1)
+    written = JsonLines(file.write)
     package = logging.getLogger("chalicelib")
     level = package.level
     package.addHandler(written)
@@ -37,6 +37,7 @@ def log(enterprise: Enterprise, tmp_path: Path) -> Iterator[Path]:
     package.removeHandler(written)
     package.setLevel(level)
     written.close()
+    file.close()
 
 
 def _by_tables(enterprise: Enterprise, log: Path) -> dict[tuple[str, str, str], Lag]:

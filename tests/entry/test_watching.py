@@ -17,16 +17,12 @@ from .terminals import Terminal, quoted
 Line = dict[str, Any]
 
 
-class Lines(logging.Handler):
+class Lines(JsonLines):
     """What has been logged, line by line, as it would be read."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.written: list[str] = []
-        self.setFormatter(JsonLines(utility="nobody"))
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.written.append(self.format(record))
+        super().__init__(self.written.append, utility="nobody")
 
     def __iter__(self) -> Iterator[Line]:
         return map(json.loads, self.written)
@@ -56,6 +52,7 @@ def lines(enterprise: Enterprise) -> Iterator[Lines]:
     yield kept
     package.removeHandler(kept)
     package.setLevel(level)
+    kept.close()
 
 
 def _asked(enterprise: Enterprise, account: str, correlation_id: str, **asked: str) -> tuple[str, str]:
@@ -197,7 +194,7 @@ def test_what_fails_is_an_error_with_its_exception_on_the_line_and_what_it_was_a
         f"failed: {record['eventID']}",
     ]
     assert "AssertionError" in failed[1]["exception"]
-    assert all("\n" not in line for line in lines.written)
+    assert all(line.endswith("\n") and "\n" not in line[:-1] for line in lines.written)
     (call,) = lines.of("react", utility="firm", UseCase="react")
     assert (call["records"], call["Failures"]) == (1, 1)
 
@@ -212,6 +209,7 @@ def test_a_process_logs_json_lines_alone(capsys: pytest.CaptureFixture[str]) -> 
         logging.getLogger("botocore").info("not said")
         logging.getLogger("elsewhere").warning("of %s", "others")
     finally:
+        root.handlers[0].close()
         root.handlers[:], root.level = before
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
