@@ -4,7 +4,7 @@ from chalice.app import Chalice
 
 from chalicelib import bootstrap
 from chalicelib.enterprise import Side
-from chalicelib.entry import common, description, logs, page, streams
+from chalicelib.entry import common, description, page, streams
 
 app = Chalice(app_name="threeside", configure_logs=False)
 app.register_blueprint(common.blueprint)
@@ -14,7 +14,6 @@ app.register_blueprint(streams.streams)
 
 # What another side has is not even imported: a function starts the sooner.
 _utility = bootstrap.here().utility
-logs.write_json_lines(utility=_utility.name, function="start")
 _side = _utility.side
 if _side is Side.CUSTOMER:
     from chalicelib.entry import customer

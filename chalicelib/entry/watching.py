@@ -8,6 +8,7 @@ one holding, to a peer - what was copied, how old it was, and what was parked an
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -23,7 +24,10 @@ from ..bootstrap import Here
 from ..network.replication import Copied
 from ..records.record import Item
 from ..records.times import parse_time
-from .logs import Metrics, about, is_well_formed, log_metrics
+from .logs import Metrics, about, is_well_formed, log_metrics, write_json_lines
+
+# What Lambda tells every function. Elsewhere whoever starts a process says where its lines go.
+_IS_FUNCTION = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
 HEADER = "X-Correlation-ID"
 
@@ -33,6 +37,9 @@ _GIVEN_LENGTH_MAX = 64
 # How a use case came out, for its line: filled in by whoever runs it.
 Outcome = dict[str, Any]
 EventFunction = Callable[[Mapping[str, Any], object], dict[str, Any]]
+
+if _IS_FUNCTION:
+    write_json_lines(utility=os.environ["THREESIDE_UTILITY"], function="start")
 
 
 def namespace(enterprise: str) -> str:

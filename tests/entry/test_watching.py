@@ -2,12 +2,17 @@
 
 import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.wire import environment
 from chalicelib.entry.logs import JsonLines, write_json_lines
 from chalicelib.entry.watching import HEADER
 
@@ -197,6 +202,33 @@ def test_what_fails_is_an_error_with_its_exception_on_the_line_and_what_it_was_a
     assert all(line.endswith("\n") and "\n" not in line[:-1] for line in lines.written)
     (call,) = lines.of("react", utility="firm", UseCase="react")
     assert (call["records"], call["Failures"]) == (1, 1)
+
+
+_ASKED = {
+    "type": "TOKEN",
+    "methodArn": "arn:aws:execute-api:r:1:a/api/GET/account",
+    "authorizationToken": "?",
+}
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "event"),
+    [("streams", "replicate", {"Records": []}), ("common", "bearer", _ASKED)],
+    ids=["replicate", "bearer"],
+)
+def test_a_function_logs_json_lines_though_nothing_of_it_imports_the_app(
+    module: str, function: str, event: Any
+) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", f"from chalicelib.entry.{module} import {function} as f; f({event!r}, None)"],
+        env={**environment("s1"), "AWS_LAMBDA_FUNCTION_NAME": function, "PATH": os.environ["PATH"]},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (line,) = map(json.loads, ran.stdout.splitlines())
+    assert (line["utility"], line["function"], line["UseCase"]) == ("s1", function, function), ran.stderr
 
 
 def test_a_process_logs_json_lines_alone(capsys: pytest.CaptureFixture[str]) -> None:
