@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from chalicelib.enterprise import Enterprise, Holding, Utility
@@ -259,7 +260,7 @@ def _depths(enterprise: Enterprise, cloud: Cloud) -> dict[tuple[str, str], int]:
 
 def lag_table(found: Iterable[Lag], now: datetime) -> Table:
     """One row per link, for a terminal; what is behind stands out."""
-    table = Table("From", "Holding", "To", title=f"Links at {now:%H:%M:%S} UTC")
+    table = Table("From", "Holding", "To", title=f"Links at {now:%H:%M:%S} UTC", box=box.SIMPLE, padding=0)
     for column in ("Written", "Copied", "Oldest not copied", "Parked", "Repaired"):
         table.add_column(column, justify="right")
     for lag in found:

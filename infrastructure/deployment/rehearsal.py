@@ -29,7 +29,7 @@ from ..local import ISSUER, make_tokens, seed, traders_of
 from ..rfq_demo import day as dealing
 from ..rfq_demo import rest
 from ..tokens import Issuer
-from . import permissions, upgrade
+from . import lines, permissions, upgrade
 from .cloud import Cloud, deploy
 from .deployed import Deployed
 
@@ -58,6 +58,7 @@ def main(file: Path, build: Path) -> int:
         following = upgrade.package_next(enterprise, file.resolve(), folder, architecture())
         with deployed(enterprise, build, folder) as stage, _striking(stage):
             permissions.play(stage, story)
+            lines.play(stage, story)
             for scene in SCENES:
                 scene(stage, story)
             rest.come_to_rest(stage)
