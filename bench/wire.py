@@ -93,6 +93,7 @@ def environment(utility: str, endpoint: str = _NOWHERE) -> dict[str, str]:
     """What a function's environment says."""
     return {
         **local_credentials(),
+        "AWS_LAMBDA_FUNCTION_NAME": f"demo-{utility}",
         "THREESIDE_UTILITY": utility,
         "THREESIDE_ENTERPRISE": str(ENTERPRISE_FILE),
         "THREESIDE_SECRET": SECRET.hex(),

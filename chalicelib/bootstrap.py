@@ -7,7 +7,6 @@ function starts with what its own side needs.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -378,8 +377,6 @@ def acting_for(utility: Here) -> Iterator[None]:
 @cache
 def from_environment() -> Here:
     """The utility that this process acts for, with its tables in DynamoDB and its queues in SQS."""
-    # What has been imported is here to stay; looking for garbage in it takes a tenth of a cold start.
-    gc.freeze()
     settings = read_settings(os.environ)
     enterprise = load_enterprise(settings.enterprise_file)
     own_account = enterprise.utility(settings.utility).account

@@ -6,6 +6,7 @@ Of each use case the same line counts calls, their duration and failures; of eac
 one holding, to a peer - what was copied, how old it was, and what was parked and repaired.
 """
 
+import gc
 import json
 import logging
 import os
@@ -114,6 +115,10 @@ def watched(function: EventFunction) -> EventFunction:
 @contextmanager
 def use_case(name: str, here: Here) -> Iterator[Outcome]:
     """Log what is run within, once it is over: what it came to, how long it took, whether it failed."""
+    if not gc.isenabled():
+        # The first call of a function: whatever it needs has been imported.
+        gc.freeze()
+        gc.enable()
     outcome: Outcome = {}
     begun = perf_counter()
     try:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -221,7 +220,7 @@ def test_a_function_logs_json_lines_though_nothing_of_it_imports_the_app(
 ) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", f"from chalicelib.entry.{module} import {function} as f; f({event!r}, None)"],
-        env={**environment("s1"), "AWS_LAMBDA_FUNCTION_NAME": function, "PATH": os.environ["PATH"]},
+        env=environment("s1"),
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
@@ -229,6 +228,24 @@ def test_a_function_logs_json_lines_though_nothing_of_it_imports_the_app(
     )
     (line,) = map(json.loads, ran.stdout.splitlines())
     assert (line["utility"], line["function"], line["UseCase"]) == ("s1", function, function), ran.stderr
+
+
+def test_a_function_looks_for_garbage_from_its_first_call_on_and_other_processes_always() -> None:
+    told = environment("s1")
+    elsewhere = {name: value for name, value in told.items() if not name.startswith("AWS_LAMBDA")}
+    enabled = "print(gc.isenabled(), file=sys.stderr)"
+    call = "streams.replicate({'Records': []}, None)"
+    called = f"import gc, sys; from chalicelib.entry import streams; {enabled}; {call}; {enabled}"
+    for environment_of, expected in ((told, ["False", "True"]), (elsewhere, ["True", "True"])):
+        ran = subprocess.run(
+            [sys.executable, "-c", called],
+            env=environment_of,
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.stderr.split() == expected
 
 
 def test_a_process_logs_json_lines_alone(capsys: pytest.CaptureFixture[str]) -> None:
