@@ -16,6 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.enterprise import Enterprise, Utility
 
+from .template import function_name
+
 # Making all of a utility takes some minutes on AWS.
 _SECONDS_MAX = 1800
 
@@ -59,8 +61,8 @@ def deploy(
 
     All of them, or `only` some in that order; of these, where the enterprise file names accounts, those of
     the account that is deployed to. Again over what is there, it is an upgrade. DeploymentError before
-    anything is created if a region cannot be reached, a utility has not been packaged, or a parameter is not
-    as templates want it.
+    anything is created if a region cannot be reached, a utility has not been packaged, a parameter is not
+    as templates want it, or the secret is another than it was.
     """
     ours = []
     asked = [enterprise.utility(name) for name in only] or enterprise.utilities
@@ -72,6 +74,9 @@ def deploy(
     if not ours:
         named = ", ".join(f"{utility.name} in {utility.account}" for utility in asked)
         raise DeploymentError(f"none of the utilities is in the profile's account: the file has {named}")
+    for utility in enterprise.utilities:
+        if utility.account == ours[0].account:
+            _expect_same_secret(enterprise, utility, parameters["Secret"], cloud)
     for utility in ours:
         yield utility.name, _deploy(enterprise, utility, build / utility.name, cloud, parameters)
 
@@ -107,6 +112,19 @@ def _expect_parameters(utility: Utility, build: Path, parameters: Mapping[str, s
         if len(str(value)) < length or not re.fullmatch(wanted.get("AllowedPattern", ".*"), str(value)):
             expected = f"expected {wanted.get('AllowedPattern', 'text')}, at least {length} characters"
             raise DeploymentError(f"{utility.name}: {name}: {expected}. {wanted['Description']}")
+
+
+def _expect_same_secret(enterprise: Enterprise, utility: Utility, secret: str, cloud: Cloud) -> None:
+    """With another, the orders of one utility would be found at no other, and by no customer."""
+    functions = cloud.client("lambda", utility.region)
+    try:
+        there = functions.get_function_configuration(
+            FunctionName=function_name(enterprise, utility, "replicate")
+        )
+    except functions.exceptions.ResourceNotFoundException:
+        return
+    if there["Environment"]["Variables"]["THREESIDE_SECRET"] != secret:
+        raise DeploymentError(f"{utility.name}: is deployed with another Secret: give the one that it has")
 
 
 def _reach(utility: Utility, cloud: Cloud) -> str:

@@ -442,3 +442,20 @@ def test_an_account_without_utilities_is_named_before_anything_is_created(packag
     others = tuple(replace(utility, account="210987654321") for utility in ENTERPRISE.utilities)
     with pytest.raises(DeploymentError, match=r"none of the utilities .* has c1 in 210987654321, c2 in"):
         list(deploy(replace(ENTERPRISE, utilities=others), packaged, aws, GOOD))
+
+
+def test_another_secret_than_that_of_who_is_there_is_refused_before_anything_is_created(
+    packaged: Path, aws: Cloud
+) -> None:
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    role = aws.client("iam", "us-east-1").create_role(RoleName="some", AssumeRolePolicyDocument=trust)
+    aws.client("lambda", ENTERPRISE.utility("s2").region).create_function(
+        FunctionName="demo-s2-replicate",
+        Role=role["Role"]["Arn"],
+        Code={"ZipFile": b""},
+        Runtime="python3.11",
+        Handler="chalicelib.entry.streams.replicate",
+        Environment={"Variables": {"THREESIDE_SECRET": "5" * 64}},
+    )
+    with pytest.raises(DeploymentError, match="s2: is deployed with another Secret: give the one that it"):
+        list(deploy(ENTERPRISE, packaged, aws, GOOD, ("c1",)))
