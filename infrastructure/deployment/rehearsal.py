@@ -29,7 +29,7 @@ from ..local import ISSUER, make_tokens, seed, traders_of
 from ..rfq_demo import day as dealing
 from ..rfq_demo import rest
 from ..tokens import Issuer
-from . import lines, permissions, upgrade
+from . import lines, operating, permissions, upgrade
 from .cloud import Cloud, deploy
 from .deployed import Deployed
 
@@ -59,6 +59,8 @@ def main(file: Path, build: Path) -> int:
         with deployed(enterprise, build, folder) as stage, _striking(stage):
             permissions.play(stage, story)
             lines.play(stage, story)
+            rest.come_to_rest(stage)
+            operating.play(stage, story)
             for scene in SCENES:
                 scene(stage, story)
             rest.come_to_rest(stage)
