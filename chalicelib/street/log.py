@@ -141,6 +141,11 @@ class Log:
         ]
         return min(open_, key=lambda notice: (notice.transact_time, notice.sort_key), default=None)
 
+    @property
+    def has_triggered(self) -> bool:
+        """Whether the order's stop price has been reached."""
+        return any(report.exec_type is ExecType.TRIGGERED for report in self.reports)
+
     def is_pending(self, request: OrderRequest) -> bool:
         """Whether a request has been acknowledged as pending."""
         return any(r.exec_type in _PENDING and r.cl_ord_id == request.cl_ord_id for r in self.reports)
@@ -157,7 +162,7 @@ class Log:
             last_fill=fills[-1].transact_time if fills else None,
             cum_qty=self.cum_qty,
             paid=self.paid,
-            triggered=any(r.exec_type is ExecType.TRIGGERED for r in self.reports),
+            triggered=self.has_triggered,
             correlation_id=self.claim.correlation_id,
         )
 

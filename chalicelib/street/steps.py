@@ -178,6 +178,9 @@ def _objection(request: OrderRequest, log: Log, venue: Venue, listed: Listed, no
         text = f"the order goes by ClOrdID {in_force} now"
         return Answer(request=request, refusal=CxlRejReason.UNKNOWN_ORDER, text=text)
     terms = _replaced(request, log)
+    if log.has_triggered and terms.stop_px not in (None, log.terms.stop_px):
+        text = f"stop price {log.terms.stop_px} has been reached: the order waits for none any more"
+        return Answer(request=request, refusal=CxlRejReason.TOO_LATE_TO_CANCEL, text=text)
     if terms.cash_order_qty is not None or terms.order_percent is not None:
         # What the money or the part comes to is the venue's to say.
         terms = replace(terms, order_qty=None)

@@ -508,6 +508,21 @@ def test_a_stop_order_is_triggered_and_then_executed(s1: StreetUtility) -> None:
 
 
 @pytest.mark.requirement("T6")
+def test_a_stop_price_that_has_been_reached_is_not_replaced_and_the_rest_is(s1: StreetUtility) -> None:
+    order = placed(replace(terms(), ord_type=OrdType.STOP_LIMIT, stop_px=Decimal(12), price=Decimal(5)))
+    s1.receive(order)
+    s1.run(order)
+    assert [kind for kind, _, _ in s1.told()] == [NEW, ExecType.TRIGGERED]
+    at = s1.reports()[-1].transact_time + seconds(1)
+    s1.receive(replacement(order, cl_ord_id="higher", at=at, stop_px=Decimal(13)), now=at)
+    s1.receive(replacement(order, cl_ord_id="cheaper", at=at, price=Decimal(4)), now=at)
+    (refusal,) = s1.refusals()
+    assert (refusal.cl_ord_id, refusal.cxl_rej_reason) == ("higher", CxlRejReason.TOO_LATE_TO_CANCEL)
+    assert refusal.text == "stop price 12 has been reached: the order waits for none any more"
+    assert (s1.reports()[-1].stop_px, s1.reports()[-1].price) == (Decimal(12), Decimal(4))
+
+
+@pytest.mark.requirement("T6")
 def test_an_order_by_money_gets_its_quantity_with_its_first_execution(s1: StreetUtility) -> None:
     order = placed(replace(terms(), order_qty=None, cash_order_qty=Decimal("505")))
     s1.receive(order)
