@@ -15,6 +15,8 @@ from typing import Any
 from chalicelib.customer import entry, inquiry
 from chalicelib.customer.entry import NewCancel, NewOrder
 from chalicelib.enterprise import Holding, Side
+from chalicelib.entry.logs import JsonLines
+from chalicelib.entry.watching import use_case
 from chalicelib.records.fix import BuySell, OrdType
 from chalicelib.records.orders import Placed, Terms
 from chalicelib.records.record import Item, item_bytes
@@ -24,7 +26,7 @@ from infrastructure.faults import Interposed
 from simulation.workload import BROKER
 from simulation.world import ACCOUNTS, SECRET, STARTS, MemoryQueue, Stream, World
 
-from .samples import default_enterprise
+from .samples import CORRELATION_ID, default_enterprise
 
 # What a batch write takes, so how many requests a copy of many is.
 _BATCH_MAX = 25
@@ -36,7 +38,7 @@ class Tally:
     """What was used.
 
     `writes` are items, copies included, and `stored_bytes` theirs with their names; `reads` are requests
-    that read, `calls` all requests to tables and queues; `logged_bytes` are of our own messages.
+    that read, `calls` all requests to tables and queues; `log_lines` are those of a request and of functions.
     """
 
     writes: int = 0
@@ -44,7 +46,7 @@ class Tally:
     calls: int = 0
     invocations: int = 0
     stored_bytes: int = 0
-    logged_bytes: int = 0
+    log_lines: int = 0
     by_table: dict[str, int] = field(default_factory=dict)
 
     def wrote(self, table: str, items: Sequence[Mapping[str, str]], requests: int = 1) -> None:
@@ -123,18 +125,26 @@ class CountedWorld(World):
     def counting(self) -> Iterator[tuple[Tally, Tally]]:
         """What is used meanwhile: by all but the firm, and by the firm."""
         self.tally, self.booking = Tally(), Tally()
-        log = _Log(self._current)
-        logging.getLogger().addHandler(log)
+        package = logging.getLogger("chalicelib")
+        level, lines = package.level, JsonLines(self._log)
+        package.addHandler(lines)
+        package.setLevel(logging.INFO)
         try:
             yield self.tally, self.booking
         finally:
-            logging.getLogger().removeHandler(log)
+            package.setLevel(level)
+            package.removeHandler(lines)
+            lines.close()
 
-    def ask(self, utility: str, act: Callable[[], Any]) -> Any:
-        """A request: one invocation."""
+    def ask(self, utility: str, route: str, act: Callable[[], Any]) -> Any:
+        """A request: one invocation, and its line."""
         self._acting = utility
         self._current().invocations += 1
-        return self.call(utility, act)
+        with use_case(route, self.here(utility)):
+            return self.call(utility, act)
+
+    def _log(self, line: str) -> None:
+        self._current().log_lines += 1
 
     def drain(self) -> None:
         """Hand over what streams and queues have, until nothing is new or due."""
@@ -189,15 +199,6 @@ class _NoChance(Random):
         return seq[0]
 
 
-class _Log(logging.Handler):
-    def __init__(self, tally: Callable[[], Tally]) -> None:
-        super().__init__(logging.INFO)
-        self._tally = tally
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._tally().logged_bytes += len(record.getMessage().encode())
-
-
 def measure() -> dict[str, Tally]:
     """Each use case, in an enterprise of its own."""
     filled, booked = _fill_and_booking()
@@ -235,11 +236,12 @@ def _cancel() -> Tally:
     order = _enter(world, _NEVER)
     world.drain()
     world.wait(5)
-    asked = NewCancel(cl_ord_id="cancel-1", transact_time=world.now)
+    asked = NewCancel(cl_ord_id="cancel-1", transact_time=world.now, correlation_id=CORRELATION_ID)
     here = world.here("c1")
     with world.counting() as (tally, _):
         world.ask(
             "c1",
+            "POST /orders/{number}/cancel",
             lambda: entry.request_cancel(
                 asked, order.order_id, BROKER, here.desk(), records=here.own(), clock=here.clock
             ),
@@ -256,6 +258,7 @@ def _inquiry() -> Tally:
     with world.counting() as (tally, _):
         state = world.ask(
             "c1",
+            "GET /orders/{number}",
             lambda: inquiry.inquire_order(
                 order.order_id, BROKER, SECRET, code="C01", held=here.held(), now=world.now
             ),
@@ -279,9 +282,10 @@ def _enter(world: CountedWorld, limit: Decimal) -> Placed:
         price=limit,
     )
     here = world.here("c1")
-    order = NewOrder(terms=terms, transact_time=STARTS[0])
+    order = NewOrder(terms=terms, transact_time=STARTS[0], correlation_id=CORRELATION_ID)
     placed: Placed = world.ask(
         "c1",
+        "POST /orders",
         lambda: entry.enter_order(order, BROKER, here.desk(), records=here.own(), clock=here.clock),
     )[0]
     return placed

@@ -158,7 +158,7 @@ def _verdict(ratio: Ratio) -> str:
 
 
 _RATIO_HEADINGS = ("Ratio", "Target", "CPU", "Control", "Wall", "Control, wall", "Ours, us", "Reference, us")
-_COUNT_HEADINGS = ("Use case", "Writes", "Reads", "Calls", "Invocations", "Stored bytes", "Logged bytes")
+_COUNT_HEADINGS = ("Use case", "Writes", "Reads", "Calls", "Invocations", "Stored bytes", "Log lines")
 _GROWTH_HEADINGS = ("Growth", "Sizes", "Target", "Requests", "Items read", "Items written", "CPU", "CPU, us")
 
 
@@ -182,7 +182,7 @@ def _count_row(name: str, tally: Tally) -> list[str]:
         tally.calls,
         tally.invocations,
         tally.stored_bytes,
-        tally.logged_bytes,
+        tally.log_lines,
     )
     return [name, *(f"{number:,}" for number in numbers)]
 

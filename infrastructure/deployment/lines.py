@@ -14,8 +14,11 @@ from .deployed import Deployed
 from .packaging import functions_of
 
 # What an order passes through on its way into the books.
-_PASSED = {Side.CUSTOMER: {"api_handler", "replicate", "react"}}
-_PASSED[Side.STREET] = _PASSED[Side.FIRM] = {"replicate", "react"}
+_PASSED = {
+    Side.CUSTOMER: ("api_handler", "replicate", "react"),
+    Side.STREET: ("replicate", "react"),
+    Side.FIRM: ("replicate", "react"),
+}
 
 
 def play(stage: Deployed, story: Story) -> None:

@@ -1,7 +1,6 @@
 """How far links are behind, by tables as a whole and by CloudWatch's metrics."""
 
 import json
-import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -19,6 +18,7 @@ from infrastructure.engine import client
 from infrastructure.lag import Lag, lag_json, lag_of_metrics, lag_of_tables, lag_table, links
 
 from .enterprise import Enterprise
+from .listening import listening
 
 SECOND = timedelta(seconds=1)
 
@@ -27,17 +27,8 @@ SECOND = timedelta(seconds=1)
 def log(enterprise: Enterprise, tmp_path: Path) -> Iterator[Path]:
     """The log of c1, of this process while it is."""
     path = tmp_path / "c1.log"
-    file = path.open("a", buffering=1)
-    written = JsonLines(file.write)
-    package = logging.getLogger("chalicelib")
-    level = package.level
-    package.addHandler(written)
-    package.setLevel(logging.INFO)
-    yield path
-    package.removeHandler(written)
-    package.setLevel(level)
-    written.close()
-    file.close()
+    with path.open("a", buffering=1) as file, listening(JsonLines(file.write)):
+        yield path
 
 
 def _by_tables(enterprise: Enterprise, log: Path) -> dict[tuple[str, str, str], Lag]:

@@ -16,6 +16,7 @@ from chalicelib.entry.logs import JsonLines, write_json_lines
 from chalicelib.entry.watching import HEADER
 
 from .enterprise import Enterprise
+from .listening import listening
 from .terminals import Terminal, quoted
 
 Line = dict[str, Any]
@@ -49,14 +50,9 @@ def _dimensions(line: Line) -> dict[str, str]:
 @pytest.fixture
 def lines(enterprise: Enterprise) -> Iterator[Lines]:
     """The lines of the product meanwhile."""
-    package, kept = logging.getLogger("chalicelib"), Lines()
-    level = package.level
-    package.addHandler(kept)
-    package.setLevel(logging.INFO)
-    yield kept
-    package.removeHandler(kept)
-    package.setLevel(level)
-    kept.close()
+    kept = Lines()
+    with listening(kept):
+        yield kept
 
 
 def _asked(enterprise: Enterprise, account: str, correlation_id: str, **asked: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from chalicelib.enterprise import Enterprise, Holding, Utility, load_enterprise, queue_purposes
 from chalicelib.network.queues import dead_letters_of
-from infrastructure.deployment.cloud import Cloud, DeploymentError, deploy
+from infrastructure.deployment.cloud import Cloud, DeploymentError, deploy, keys_to_name
 from infrastructure.deployment.grants import NEVER, policy
 from infrastructure.deployment.names import table_arn
 from infrastructure.deployment.packaging import PackageError, functions_of, package_utility, tidied
@@ -459,3 +459,21 @@ def test_another_secret_than_that_of_who_is_there_is_refused_before_anything_is_
     )
     with pytest.raises(DeploymentError, match="s2: is deployed with another Secret: give the one that it"):
         list(deploy(ENTERPRISE, packaged, aws, GOOD, ("c1",)))
+
+
+class Stacks(Cloud):
+    """A cloud in which every stack is there, and says its own name for its key."""
+
+    def client(self, service: str, region: str) -> Any:
+        assert service == "cloudformation"
+        return self
+
+    def describe_stacks(self, **asked: str) -> Any:
+        outputs = [{"OutputKey": "TableKey", "OutputValue": f"key of {asked['StackName']}"}]
+        return {"Stacks": [{"StackStatus": "UPDATE_COMPLETE", "Outputs": outputs}]}
+
+
+def test_the_keys_of_tables_that_the_file_does_not_name_yet_are_told(templates: dict[str, Template]) -> None:
+    assert all(t["Outputs"]["TableKey"] == {"Value": {"Ref": "TableKey"}} for t in templates.values())
+    assert dict(keys_to_name(elsewhere(), ("c1", "c2"), Stacks())) == {"c1": "key of demo-c1"}
+    assert not dict(keys_to_name(ENTERPRISE, ("c1", "c2"), Stacks()))
